@@ -1,0 +1,1 @@
+# The configuration that is installed, and its reference.

@@ -1,0 +1,48 @@
+/* The system's clocks, and the two date formats that HTTP and logs use. */
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static fg_usec
+read_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (fg_usec)ts.tv_sec * FG_US_PER_S + ts.tv_nsec / 1000;
+}
+
+void
+fg_clock_read(struct fg_clock *clock)
+{
+	clock->mono = read_clock(CLOCK_MONOTONIC);
+	clock->wall = read_clock(CLOCK_REALTIME);
+}
+
+int
+fg_clock_format_rfc3339(fg_usec wall, char *buf)
+{
+	time_t seconds = (time_t)(wall / FG_US_PER_S);
+	struct tm tm;
+	int n;
+
+	gmtime_r(&seconds, &tm);
+	n = (int)strftime(buf, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	return n + snprintf(buf + n, 32 - (size_t)n, ".%03dZ", (int)(wall / FG_US_PER_MS % FG_MS_PER_S));
+}
+
+int
+fg_clock_format_http_date(fg_usec wall, char *buf)
+{
+	static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[12][4] = {
+	    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	time_t seconds = (time_t)(wall / FG_US_PER_S);
+	struct tm tm;
+
+	/* Not strftime's %a and %b: those follow the locale. */
+	gmtime_r(&seconds, &tm);
+	return snprintf(buf, 32, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
+	    months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}

@@ -1,0 +1,129 @@
+/*
+ * The one table of outcomes. What answers or fails has exactly one of these; its token is the same in the access
+ * log, the problem+json answer, the metric's label and the documentation.
+ *
+ * Columns: symbol, token, HTTP status answered (0: none can be given), level of the log line, title, detail.
+ * The detail tells a developer what to do and an attacker nothing.
+ */
+#ifndef FG_BASE_ERR_H
+#define FG_BASE_ERR_H
+
+#include "base/str.h"
+
+enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
+
+/* clang-format off */
+#define FG_ERR_TABLE(X) \
+	/* answered as asked */ \
+	X(OK, "forwarded", 200, DEBUG, "Forwarded", \
+	    "The service's answer was passed on.") \
+	X(RESPONDED, "responded", 200, DEBUG, "Answered by the gateway", \
+	    "The route has a fixed answer (respond).") \
+	X(OPTIONS_ANSWERED, "options_answered", 204, DEBUG, "Methods of this path", \
+	    "OPTIONS was answered from the methods that routes of this path accept.") \
+	X(ADMIN, "admin", 200, DEBUG, "Administration", \
+	    "Health, readiness, metrics or status of the gateway itself.") \
+	/* the request is at fault */ \
+	X(TARGET_INVALID, "target_invalid", 400, INFO, "Request target not valid", \
+	    "The request target is not a valid URI path and query (RFC 3986); encode reserved characters.") \
+	X(PATH_AMBIGUOUS, "path_ambiguous", 400, INFO, "Path ambiguous", \
+	    "The path has a part that servers read differently: an encoded NUL, a backslash, an overlong UTF-8 form, or a dot segment hidden behind an encoded slash or a semicolon.") \
+	X(ENCODED_SLASH_REFUSED, "encoded_slash_refused", 400, INFO, "Encoded slash refused", \
+	    "This route does not accept %2F in the path.") \
+	X(TARGET_TOO_LONG, "target_too_long", 414, INFO, "Request target too long", \
+	    "Shorten the path or the query, or send the data in the body.") \
+	X(HOST_INVALID, "host_invalid", 400, INFO, "Host not valid", \
+	    "The Host header, or the authority of the target, is missing or not a valid host and port.") \
+	X(HEADER_INVALID, "header_invalid", 400, INFO, "Header not valid", \
+	    "A header's name or value has a character that is not allowed there (RFC 9110 section 5.5).") \
+	X(HEADER_DUPLICATED, "header_duplicated", 400, INFO, "Header given twice", \
+	    "Two header names differ only in '-' and '_', or a header was repeated in a way the gateway cannot tell apart; send it once.") \
+	X(HEADERS_TOO_LARGE, "headers_too_large", 431, INFO, "Headers too large", \
+	    "The request's headers are too many or too long; send less.") \
+	X(LENGTH_INVALID, "length_invalid", 400, INFO, "Content-Length not valid", \
+	    "Content-Length is not a single decimal number.") \
+	X(BODY_INCOMPLETE, "body_incomplete", 400, INFO, "Body shorter than said", \
+	    "The body ended before Content-Length bytes had arrived.") \
+	X(BODY_TOO_LONG, "body_too_long", 400, INFO, "Body longer than said", \
+	    "More bytes arrived than Content-Length said.") \
+	X(BODY_TOO_LARGE, "body_too_large", 413, INFO, "Body too large", \
+	    "The body is larger than this route accepts (body-limit).") \
+	X(REQUEST_TIMEOUT, "request_timeout", 408, INFO, "Request timed out", \
+	    "The rest of the request did not arrive in time; send it again.") \
+	X(ROUTE_NOT_FOUND, "route_not_found", 404, INFO, "No such route", \
+	    "No route of the gateway matches this host, path and headers.") \
+	X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, INFO, "Method not allowed", \
+	    "This path is served for other methods; see the Allow header.") \
+	X(METHOD_NOT_SUPPORTED, "method_not_supported", 501, INFO, "Method not supported", \
+	    "The gateway does not carry this method.") \
+	X(ADMIN_FORBIDDEN, "admin_forbidden", 403, WARN, "Administration refused", \
+	    "This address may not see the gateway's own pages (admin.allow).") \
+	X(CLIENT_GONE, "client_gone", 0, INFO, "Client gone", \
+	    "The client left before the answer was complete.") \
+	/* the service is at fault */ \
+	X(SERVICE_UNREACHABLE, "service_unreachable", 502, WARN, "Service unreachable", \
+	    "The service behind this route does not accept connections.") \
+	X(SERVICE_TLS_FAILED, "service_tls_failed", 502, WARN, "Service not trusted", \
+	    "The TLS connection to the service behind this route could not be established and verified.") \
+	X(SERVICE_CONNECT_TIMEOUT, "service_connect_timeout", 504, WARN, "Service not reached in time", \
+	    "The service behind this route did not accept a connection in time (connect-timeout).") \
+	X(SERVICE_TIMEOUT, "service_timeout", 504, WARN, "Service did not answer in time", \
+	    "The service behind this route did not begin its answer in time (response-timeout).") \
+	X(SERVICE_IDLE_TIMEOUT, "service_idle_timeout", 504, WARN, "Service stalled", \
+	    "The service behind this route stopped sending or reading in mid-exchange (idle-timeout).") \
+	X(EXCHANGE_TIMEOUT, "exchange_timeout", 504, WARN, "Exchange timed out", \
+	    "The whole exchange took longer than this route allows (timeout).") \
+	X(SERVICE_CLOSED, "service_closed", 502, WARN, "Service closed the connection", \
+	    "The service behind this route closed the connection before its answer was complete.") \
+	X(SERVICE_RESPONSE_INVALID, "service_response_invalid", 502, WARN, "Service's answer not valid", \
+	    "The service behind this route sent something that is not a valid HTTP response.") \
+	X(SERVICE_HEADERS_TOO_LARGE, "service_headers_too_large", 502, WARN, "Service's headers too large", \
+	    "The service behind this route sent too many or too long headers.") \
+	/* the gateway or its surroundings are at fault */ \
+	X(OVERLOADED, "overloaded", 503, WARN, "Gateway overloaded", \
+	    "The gateway is at its limit; try again later.") \
+	X(DRAINING, "draining", 503, INFO, "Gateway stopping", \
+	    "The gateway was stopped before the exchange was complete; try again.") \
+	X(INTERNAL, "internal", 500, ERROR, "Internal error", \
+	    "The gateway could not carry out the request; its log says why.") \
+	X(FCGI_PROTOCOL, "fcgi_protocol", 0, WARN, "FastCGI protocol error", \
+	    "The web server sent something that is not FastCGI 1.0.") \
+	X(FCGI_TIMEOUT, "fcgi_timeout", 0, WARN, "FastCGI request incomplete", \
+	    "The parameters of a request did not arrive in time.") \
+	/* not about an exchange */ \
+	X(CONFIG, "config", 0, ERROR, "Configuration refused", \
+	    "The configuration has errors; `faregate check` shows them all.") \
+	X(TOO_LARGE, "too_large", 0, ERROR, "A bound was reached", \
+	    "Something is larger than its stated maximum.") \
+	X(SYNTAX, "syntax", 0, ERROR, "Not well-formed", \
+	    "A text does not have the form that is asked for.") \
+	X(SYSTEM, "system", 0, ERROR, "The system refused", \
+	    "A system call failed; errno says why.")
+/* clang-format on */
+
+enum fg_err {
+#define FG_ERR_SYMBOL(symbol, token, status, level, title, detail) FG_ERR_##symbol,
+	FG_ERR_TABLE(FG_ERR_SYMBOL)
+#undef FG_ERR_SYMBOL
+	FG_ERR_COUNT,
+	FG_OK = FG_ERR_OK,
+};
+
+struct fg_err_info {
+	const char *token;
+	int status; /* 0: nothing can be answered */
+	enum fg_log_level level;
+	const char *title;
+	const char *detail;
+};
+
+/* Never NULL; err is one of the table (asserted). */
+const struct fg_err_info *fg_err_info(enum fg_err err);
+
+static inline const char *
+fg_err_token(enum fg_err err)
+{
+	return fg_err_info(err)->token;
+}
+
+#endif

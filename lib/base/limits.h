@@ -1,0 +1,41 @@
+/*
+ * Every maximum of the program. A buffer that grows names one of these; what would go over it is an answer to
+ * the client (or an error of the configuration), never a truncation and never an abort.
+ */
+#ifndef FG_BASE_LIMITS_H
+#define FG_BASE_LIMITS_H
+
+/* ---- from the web server (FastCGI) */
+#define FG_MAX_PARAMS_BYTES (128 * 1024) /* BEGIN_REQUEST to the last FCGI_PARAMS record, framing included: 431 */
+#define FG_MAX_PARAMS 512                /* parameters of one request: 431 */
+#define FG_MAX_TARGET_BYTES (16 * 1024)  /* REQUEST_URI: 414 */
+#define FG_MAX_HEADERS 256               /* header fields, either way: 431, 502 */
+#define FG_MAX_CONNECTIONS 4096          /* FastCGI connections of one worker; beyond it accepting waits */
+
+/* ---- bodies in flight, each exchange */
+#define FG_BODY_BUFFER_BYTES (64 * 1024) /* request body read ahead of the service */
+#define FG_WRITE_PIECE_BYTES (32 * 1024) /* written to the web server for one readiness */
+
+/* ---- from services */
+#define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */
+#define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */
+
+/* ---- memory */
+#define FG_MAX_EXCHANGE_ARENA_BYTES (2 * 1024 * 1024) /* above the sum of all bounds over it; asserted */
+#define FG_MAX_LOG_LINE_BYTES (16 * 1024)
+#define FG_MAX_LOG_QUEUE_BYTES (4 * 1024 * 1024) /* lines waiting for the disk; beyond it they are counted, dropped */
+#define FG_MAX_OWN_BODY_BYTES (64 * 1024 * 1024) /* an answer made here (metrics of 10,000 routes) */
+
+/* ---- configuration */
+#define FG_MAX_CONFIG_BYTES (16 * 1024 * 1024) /* one file */
+#define FG_MAX_CONFIG_DEPTH 64
+#define FG_MAX_CONFIG_FILES 1024
+#define FG_MAX_CONFIG_ERRORS 200 /* shown; the number of the rest is said */
+#define FG_MAX_ROUTES 100000
+#define FG_MAX_PATH_CAPTURES 32 /* {segment}s of one route */
+
+/* ---- matching */
+#define FG_REGEX_MATCH_LIMIT 100000 /* PCRE2 match limit: beyond it the route does not match, and that is counted */
+#define FG_REGEX_DEPTH_LIMIT 1000
+
+#endif

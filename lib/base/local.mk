@@ -1,0 +1,10 @@
+lib_libfaregate_a_SOURCES += \
+	lib/base/arena.c lib/base/arena.h \
+	lib/base/assert.h \
+	lib/base/buf.c lib/base/buf.h \
+	lib/base/clock.c lib/base/clock.h \
+	lib/base/err.c lib/base/err.h \
+	lib/base/ip.c lib/base/ip.h \
+	lib/base/limits.h \
+	lib/base/log.c lib/base/log.h \
+	lib/base/str.c lib/base/str.h

@@ -1,0 +1,105 @@
+/*
+ * One configuration: everything the YAML file says, checked, in one arena, immutable once loaded. A reload builds
+ * another beside it. What is not understood is refused: there is no configuration with a part ignored.
+ */
+#ifndef FG_CORE_CONFIG_H
+#define FG_CORE_CONFIG_H
+
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/ip.h"
+#include "core/router.h"
+#include "core/service.h"
+
+struct fg_buf;
+struct fg_filter;
+struct fg_stats_series;
+struct fg_template;
+
+struct fg_listen {
+	struct fg_str text; /* as configured: "unix:/run/faregate/faregate.sock", "tcp:127.0.0.1:9000" */
+	bool is_unix;
+	struct fg_str path;   /* of a unix socket */
+	struct fg_str host;   /* of TCP: a numeric address, brackets removed */
+	unsigned port;
+	mode_t mode;          /* of a unix socket; 0660 */
+	struct fg_str group;  /* of a unix socket; empty: the process's own */
+};
+
+enum fg_log_format { FG_LOG_JSON, FG_LOG_COMBINED };
+
+struct fg_access_log_conf {
+	struct fg_str path; /* a file, or "stderr", "syslog", "off" */
+	enum fg_log_format format;
+};
+
+struct fg_admin_conf {
+	bool enabled;
+	struct fg_str path; /* "/_faregate", no trailing slash */
+	const struct fg_cidr *allow;
+	size_t allow_count;
+};
+
+/* A fixed answer. */
+struct fg_respond {
+	int status;
+	struct fg_str body, content_type; /* content_type empty with an empty body */
+};
+
+struct fg_route {
+	struct fg_route_rule rule;
+	struct fg_str name;
+	unsigned index;                     /* in fg_config.routes */
+	const struct fg_service *service;   /* NULL: respond */
+	const struct fg_respond *respond;   /* NULL: service */
+	struct fg_str strip_prefix;         /* decoded; empty: none */
+	const struct fg_template *rewrite;  /* NULL: none */
+	int64_t body_limit;                 /* bytes; -1: none */
+	fg_usec timeout;                    /* of the whole exchange; 0: none */
+	bool reject_encoded_slash;
+	const struct fg_filter *filters;    /* in the order they run; the response side in reverse */
+	size_t filter_count;
+	struct fg_stats_series *stats;      /* set by fg_stats_attach(); NULL counts nothing */
+};
+
+struct fg_config {
+	struct fg_arena arena; /* owns all of it, and itself */
+	struct fg_str file;    /* the path it was read from */
+
+	const struct fg_listen *listen;
+	size_t listen_count;
+	unsigned workers;      /* resolved: never 0 */
+	struct fg_str pid_file;
+	fg_usec drain_timeout; /* how long a leaving worker may go on with exchanges in flight */
+	struct fg_str user;    /* workers and supervisor become it when started as root; empty: stay */
+
+	const struct fg_cidr *trusted_proxies;
+	size_t trusted_proxy_count;
+
+	struct fg_access_log_conf access_log;
+	enum fg_log_level log_level;
+
+	struct fg_service **services;
+	size_t service_count;
+	struct fg_route **routes; /* in the order of the file */
+	size_t route_count;
+	struct fg_router *router;
+	struct fg_admin_conf admin;
+};
+
+/*
+ * Reads the file and what it includes. On FG_ERR_CONFIG every mistake stands in errors, a line each:
+ * "FILE:LINE:COLUMN: routes.orders.methods[1]: "GTE" is not a method; did you mean GET?". FG_ERR_SYSTEM when the
+ * file cannot be read (said in errors too).
+ */
+enum fg_err fg_config_load(struct fg_config **out, const char *file, struct fg_buf *errors) FG_MUST_CHECK;
+void fg_config_free(struct fg_config *config);
+
+/* The JSON Schema (draft 2020-12) and the reference page (Markdown), both made from the tables of keys. */
+bool fg_config_format_schema(struct fg_buf *out);
+bool fg_config_format_reference(struct fg_buf *out);
+
+#endif

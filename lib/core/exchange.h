@@ -1,0 +1,214 @@
+/*
+ * An exchange: one request with its response, from the front (FastCGI, CGI) through the pipeline to a service and back.
+ *
+ *   front            engine (pipeline.c)            forward.c            client
+ *   on_request  -->  canonical path, route,
+ *                    filters' on_request      -->   call            -->  service
+ *   on_body     -->  body buffer  <------- pulled by the call
+ *   send_head   <--  filters' on_response     <--   status, headers
+ *   send_body   <----------------------------  bytes, paused when the front is full
+ *   end | abort <--  access log, counters
+ *
+ * The decision (fg_exchange_decide) is a function of the request, the configuration, the clock and the stores. The
+ * worker, `faregate explain` and the tests run that same function.
+ */
+#ifndef FG_CORE_EXCHANGE_H
+#define FG_CORE_EXCHANGE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/ip.h"
+#include "client/client.h"
+#include "core/headers.h"
+#include "core/method.h"
+#include "core/router.h"
+#include "core/uri.h"
+#include "loop/loop.h"
+
+struct fg_access_log;
+struct fg_config;
+struct fg_exchange;
+struct fg_filter;
+struct fg_log;
+struct fg_route;
+struct fg_service;
+struct fg_service_state;
+struct fg_stats;
+struct fg_target;
+
+/* ---- what all exchanges of a worker share */
+
+struct fg_gateway {
+	const struct fg_config *config;         /* borrowed */
+	struct fg_loop *loop;                   /* borrowed; NULL in `faregate explain` */
+	struct fg_client *client;               /* borrowed; NULL in `faregate explain` */
+	const struct fg_log *log;               /* borrowed */
+	struct fg_access_log *access_log;       /* borrowed; NULL: none */
+	struct fg_stats *stats;                 /* borrowed; NULL: nothing is counted */
+	unsigned worker;                        /* slot in the statistics */
+	struct fg_service_state *service_state; /* owned; one a service */
+	struct fg_exchange *live;               /* list of all exchanges */
+	unsigned live_count;
+	bool draining;
+};
+
+void fg_gateway_init(struct fg_gateway *gw, const struct fg_config *config, struct fg_loop *loop,
+    struct fg_client *client, const struct fg_log *log);
+void fg_gateway_fini(struct fg_gateway *gw);
+/* Ends every live exchange: a response not begun is answered with err, a begun one is broken off. */
+void fg_gateway_end_all(struct fg_gateway *gw, enum fg_err err);
+
+/* ---- the front's side */
+
+struct fg_front_ops {
+	/* Once, before any send_body. Headers are final; the front adds its own framing alone. */
+	void (*send_head)(void *front, int status, const struct fg_headers *headers);
+	/* GO: all of it was taken. PAUSE: none was; fg_exchange_on_writable() follows once there is room. */
+	enum fg_flow (*send_body)(void *front, struct fg_str chunk);
+	/* The response is complete. The front forgets the exchange, which is freed at the end of the turn. */
+	void (*end)(void *front);
+	/* It cannot be completed: make the client see that what it got is broken off (or, before the head, got nothing). */
+	void (*abort)(void *front);
+	/* There is room in the body buffer again. */
+	void (*want_body)(void *front);
+};
+
+/* One parameter of the CGI family (RFC 3875): "REQUEST_URI", "HTTP_ACCEPT". */
+struct fg_param {
+	struct fg_str name, value;
+};
+
+/*
+ * A new exchange; the parameters are borrowed until front->end or abort is called. The engine begins at
+ * fg_exchange_start(). Duplicated names are found here and refused at the start.
+ */
+struct fg_exchange *fg_exchange_new(struct fg_gateway *gw, const struct fg_front_ops *ops, void *front,
+    const struct fg_param *params, size_t param_count);
+/* A request that the front refuses before it has parameters; err is what start will answer. */
+struct fg_exchange *fg_exchange_new_refused(struct fg_gateway *gw, const struct fg_front_ops *ops, void *front,
+    enum fg_err err);
+void fg_exchange_start(struct fg_exchange *x);
+
+/* How many bytes of body the exchange takes now; 0: stop reading until want_body. Discards count as room. */
+size_t fg_exchange_body_room(const struct fg_exchange *x);
+/* chunk.len <= room. last: the body has ended (chunk may be empty). */
+void fg_exchange_on_body(struct fg_exchange *x, struct fg_str chunk, bool last);
+void fg_exchange_on_writable(struct fg_exchange *x);
+/* The client (or the web server for it) is gone: nothing is sent any more; the exchange is freed. */
+void fg_exchange_on_client_gone(struct fg_exchange *x);
+
+/* ---- the exchange itself */
+
+struct fg_request {
+	struct fg_str method;
+	enum fg_method method_id;
+	struct fg_uri uri, merged_uri;
+	struct fg_str scheme;    /* "http" or "https": as the client spoke, by a trusted proxy's word where there is one */
+	struct fg_str authority; /* Host as the client wrote it */
+	struct fg_str host;      /* lower case, no port */
+	unsigned port;           /* of the authority; 0: none written */
+	struct fg_str protocol;  /* "HTTP/1.1" */
+	struct fg_headers headers;
+	struct fg_ip peer_ip, client_ip;        /* who is connected; who is asking (trusted proxies looked through) */
+	struct fg_str peer_text, client_text;
+	bool peer_trusted;       /* the peer is one of trusted-proxies */
+	int64_t content_length;  /* -1: not said */
+	bool has_body;           /* by Content-Length or Transfer-Encoding */
+	struct fg_str id;        /* X-Request-Id */
+	struct fg_str traceparent; /* sent on */
+	struct fg_str trace_id;  /* 32 hex digits of it */
+};
+
+struct fg_response {
+	int status; /* 0: not decided */
+	struct fg_headers headers;
+	int64_t content_length;  /* -1: unknown */
+};
+
+/* Where the exchange goes once every filter has agreed. */
+enum fg_terminal { FG_TERMINAL_NONE, FG_TERMINAL_FORWARD, FG_TERMINAL_RESPOND, FG_TERMINAL_ADMIN, FG_TERMINAL_REFUSED };
+
+/* One thing decided, for `faregate explain`. */
+struct fg_decision_trace {
+	void (*step)(void *arg, const char *who, const char *outcome, struct fg_str detail);
+	const struct fg_route_trace *route; /* NULL: not asked for */
+	void *arg;
+};
+
+enum fg_exchange_state {
+	FG_X_NEW, FG_X_DECIDING, FG_X_SUSPENDED, FG_X_FORWARDING, FG_X_RESPONDING, FG_X_DONE,
+};
+
+struct fg_await;
+
+struct fg_exchange {
+	uint32_t magic;
+	enum fg_exchange_state state;
+	struct fg_gateway *gw; /* borrowed */
+	struct fg_exchange *prev, *next; /* gw->live */
+	const struct fg_front_ops *front_ops;
+	void *front; /* borrowed; NULL once ended, aborted or gone */
+	struct fg_arena arena;
+	const struct fg_decision_trace *trace; /* borrowed; NULL in a worker */
+
+	struct fg_request req;
+	struct fg_response resp;
+	enum fg_err early_err; /* found before the engine ran; FG_OK: none */
+
+	/* decided */
+	struct fg_route_hit hit;
+	const struct fg_route *route;     /* NULL: none */
+	const struct fg_service *service; /* NULL: not forwarded */
+	const struct fg_target *target;   /* NULL: not yet */
+	enum fg_terminal terminal;
+	struct fg_str forward_target;     /* request target the service gets */
+	enum fg_err reason;               /* of the answer: FG_OK when the service gave it */
+	size_t filter_at;                 /* next filter of the request side */
+	void **filter_ctx;                /* one a filter of the route; NULL where on_request did not run */
+
+	/* waiting */
+	const char *waiting_on;           /* constant: "service orders", "redis"; NULL: nothing */
+	struct fg_await *await;           /* what it is suspended in; NULL: nothing */
+	struct fg_call *call;             /* NULL: none running */
+	struct fg_timer deadline;         /* the nearest of the following; lazily moved */
+	fg_usec total_deadline, step_deadline; /* monotonic; 0: none */
+	enum fg_err step_err;             /* what passing step_deadline means */
+
+	/* bodies */
+	struct fg_buf body;               /* request body not yet taken by the service */
+	bool body_last;                   /* the front has given all of it */
+	bool body_discard;                /* nobody wants the rest */
+	bool send_paused, receive_paused; /* the call waits for us */
+	bool head_sent;                   /* to the client */
+	struct fg_str own_body;           /* of an answer made here; sent from own_sent on */
+	struct fg_buf own_buf;            /* holds own_body when it is too large for the arena */
+	size_t own_sent;
+	int64_t received, sent;           /* body bytes from, to the client */
+
+	/* times: monotonic; 0: did not happen */
+	fg_usec started, decided, called, connected, first_byte, ended;
+	fg_usec wall; /* at the start */
+	struct fg_task free_task;
+};
+
+/*
+ * Canonical path, route, filters of the request side. Sets route, service, terminal, forward_target, or answers.
+ * Runs inside fg_exchange_start(); `faregate explain` and tests call it on an exchange that has no front's loop.
+ */
+void fg_exchange_decide(struct fg_exchange *x);
+
+/* ---- for filters and terminals (filter/filter.h says when) */
+
+/* Answers with a problem+json of that reason; more headers may be added to x->resp.headers before. */
+void fg_exchange_refuse(struct fg_exchange *x, enum fg_err reason);
+/* Answers with a body of our own (copied unless it lies in the arena or the configuration: borrowed then). */
+void fg_exchange_answer(struct fg_exchange *x, enum fg_err reason, int status, struct fg_str content_type,
+    struct fg_str body);
+
+/* Says a step of the decision to `faregate explain`; costs nothing in a worker. detail is a printf format. */
+void fg_exchange_trace(struct fg_exchange *x, const char *who, const char *outcome, const char *fmt, ...)
+    FG_PRINTF(4, 5);
+
+#endif

@@ -1,0 +1,13 @@
+lib_libfaregate_a_SOURCES += \
+	lib/core/access_log.h \
+	lib/core/admin.h \
+	lib/core/config.h \
+	lib/core/exchange.h \
+	lib/core/headers.c lib/core/headers.h \
+	lib/core/log_sink.h \
+	lib/core/method.c lib/core/method.h \
+	lib/core/router.h \
+	lib/core/service.h \
+	lib/core/stats.h \
+	lib/core/uri.h \
+	lib/core/var.h

@@ -1,0 +1,36 @@
+/* The table of methods as data. */
+#include "core/method.h"
+
+#include "base/assert.h"
+
+static const struct {
+	struct fg_str name;
+	bool idempotent;
+} methods[] = {
+#define FG_METHOD_ROW(name, idempotent) {FG_STR_INIT(#name), idempotent},
+    FG_METHOD_TABLE(FG_METHOD_ROW)
+#undef FG_METHOD_ROW
+};
+
+_Static_assert(FG_METHOD_OTHER < 64, "a set of methods is one word");
+
+enum fg_method
+fg_method_parse(struct fg_str name)
+{
+	for (size_t i = 0; i < FG_ARRAY_LEN(methods); i++)
+		if (fg_str_eq(name, methods[i].name))
+			return (enum fg_method)i;
+	return FG_METHOD_OTHER;
+}
+
+struct fg_str
+fg_method_name(enum fg_method method)
+{
+	return method == FG_METHOD_OTHER ? FG_STR("OTHER") : methods[method].name;
+}
+
+bool
+fg_method_is_idempotent(enum fg_method method)
+{
+	return method != FG_METHOD_OTHER && methods[method].idempotent;
+}

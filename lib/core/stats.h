@@ -1,0 +1,93 @@
+/*
+ * Counters of a pool, in memory that its workers share: each adds with one relaxed atomic operation; whoever reads
+ * gets sums. The memory is a file beside the pid file, so that `faregate status` reads a running pool without
+ * asking it, and so that counters go on over a reload. Its size is fixed when the pool starts; what does not fit is
+ * counted under "_other", never dropped.
+ */
+#ifndef FG_CORE_STATS_H
+#define FG_CORE_STATS_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct fg_buf;
+struct fg_config;
+struct fg_exchange;
+struct fg_stats;
+
+/* Upper bounds of the latency buckets, in microseconds; one more bucket is for what is above the last. */
+#define FG_STATS_BOUNDS {1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000}
+enum { FG_STATS_BUCKETS = 14, FG_STATS_NAME_BYTES = 112, FG_STATS_MAX_WORKERS = 512 };
+
+/* Of one route or one service. */
+struct fg_stats_series {
+	char name[FG_STATS_NAME_BYTES]; /* "route:orders", "service:users"; NUL-terminated; longer names end in a hash */
+	_Atomic uint64_t taken;         /* 0: free, 1: being named, 2: in use */
+	_Atomic uint64_t by_class[6];   /* [0]: no status (client gone first); [1..5]: 1xx to 5xx */
+	_Atomic uint64_t bucket[FG_STATS_BUCKETS];
+	_Atomic uint64_t micros;        /* sum of durations */
+	_Atomic uint64_t bytes_in, bytes_out;
+};
+
+enum fg_worker_state { FG_WORKER_FREE, FG_WORKER_STARTING, FG_WORKER_RUNNING, FG_WORKER_DRAINING };
+
+struct fg_stats_worker {
+	_Atomic int32_t pid;
+	_Atomic uint32_t state;      /* enum fg_worker_state */
+	_Atomic uint64_t generation; /* of its configuration */
+	_Atomic int64_t started;     /* wall clock */
+	_Atomic uint64_t exchanges;  /* ended */
+	_Atomic uint64_t in_flight;
+	_Atomic uint64_t connections; /* FastCGI connections open */
+};
+
+/* Counters that belong to no route. */
+enum fg_stats_counter {
+	FG_COUNT_CONNECTIONS_ACCEPTED,
+	FG_COUNT_LOG_LINES_DROPPED,
+	FG_COUNT_WORKER_DEATHS,
+	FG_COUNT_RELOADS,
+	FG_COUNT_RELOADS_REFUSED,
+	FG_COUNT_REGEX_LIMIT,
+	FG_COUNT_SERVICE_CONNECTIONS, /* opened to services */
+	FG_COUNT_MAX,
+};
+
+/* Pool side. path NULL: memory of this process and its children alone. capacity: routes and services to expect. */
+enum fg_err fg_stats_create(struct fg_stats **out, const char *path, size_t capacity) FG_MUST_CHECK;
+/* Reader's side (`faregate status`); the pool need not run any more. FG_ERR_SYSTEM, FG_ERR_SYNTAX (another version). */
+enum fg_err fg_stats_open(struct fg_stats **out, const char *path) FG_MUST_CHECK;
+/* Unmaps; the file stays unless unlink_file. */
+void fg_stats_close(struct fg_stats *stats, bool unlink_file);
+
+/* Points every route and service of the configuration to its series (finding it by name, or taking a free one). */
+void fg_stats_attach(struct fg_stats *stats, struct fg_config *config);
+
+/* At the end of an exchange: route, service, reason, duration, bytes. */
+void fg_stats_count_exchange(struct fg_stats *stats, unsigned worker, const struct fg_exchange *x);
+/* A failure that never became an exchange (FastCGI garbage). */
+void fg_stats_count_reason(struct fg_stats *stats, enum fg_err reason);
+void fg_stats_add(struct fg_stats *stats, enum fg_stats_counter counter, uint64_t n);
+uint64_t fg_stats_get(const struct fg_stats *stats, enum fg_stats_counter counter);
+uint64_t fg_stats_get_reason(const struct fg_stats *stats, enum fg_err reason);
+
+/* A free slot for a worker, taken; FG_STATS_MAX_WORKERS - 1 is shared by those that find none. */
+unsigned fg_stats_worker_slot(struct fg_stats *stats);
+struct fg_stats_worker *fg_stats_worker(struct fg_stats *stats, unsigned slot);
+
+/* The supervisor's own: pid, generation (1 at start, +1 for each reload that took), when the last reload was, and
+   whether it was refused. */
+void fg_stats_set_pool(struct fg_stats *stats, pid_t pid, uint64_t generation, fg_usec wall);
+uint64_t fg_stats_generation(const struct fg_stats *stats);
+
+/* Prometheus text format 0.0.4. Series without a single exchange are left out, so the size follows use. */
+bool fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
+/* For `faregate status`, for people and for programs. */
+bool fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
+bool fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * Request variables and the templates made of them: one vocabulary wherever a value is taken from a request
+ * (`ip`, `host`, `method`, `path`, `route`, `request-id`, `header:NAME`, `cookie:NAME`, `query:NAME`, `path:NAME`).
+ * In a template they stand in braces, "{name:-default}" has a default, "{{" is a brace.
+ */
+#ifndef FG_CORE_VAR_H
+#define FG_CORE_VAR_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct fg_exchange;
+struct fg_template;
+
+enum fg_var_kind {
+	FG_VAR_IP, FG_VAR_HOST, FG_VAR_METHOD, FG_VAR_PATH, FG_VAR_ROUTE, FG_VAR_REQUEST_ID,
+	FG_VAR_HEADER, FG_VAR_COOKIE, FG_VAR_QUERY, FG_VAR_PATH_SEGMENT,
+};
+
+struct fg_var {
+	enum fg_var_kind kind;
+	struct fg_str name; /* of header:, cookie:, query:, path: */
+};
+
+/* FG_ERR_SYNTAX with a message in the arena: unknown variable (with a suggestion), missing name. */
+enum fg_err fg_var_parse(struct fg_var *var, struct fg_str text, struct fg_arena *arena, struct fg_str *message)
+    FG_MUST_CHECK;
+/* False when it is absent. The value lives as long as the exchange. path:NAME is decoded. */
+bool fg_var_get(const struct fg_var *var, struct fg_exchange *x, struct fg_str *value);
+
+/* How the values of variables are written into the text. */
+enum fg_template_use {
+	FG_TEMPLATE_HEADER, /* as they are; a value that is no field value (RFC 9110 §5.5) is as if absent */
+	FG_TEMPLATE_PATH,   /* path:NAME as the client wrote it, all others percent-encoded */
+	FG_TEMPLATE_QUERY,  /* percent-encoded */
+};
+
+/* path_names: the {segment} names of the route, so that a dangling {path:NAME} is an error; "{rest}" is short for
+   "{path:rest}". */
+enum fg_err fg_template_parse(struct fg_template **out, struct fg_str text, enum fg_template_use use,
+    struct fg_arena *arena, struct fg_str *message) FG_MUST_CHECK;
+/* Calls fn for each variable of the template. */
+void fg_template_each_var(const struct fg_template *template, void (*fn)(void *arg, const struct fg_var *var), void *arg);
+/* False when a variable without a default is absent: then the header (query parameter) is not set at all. */
+bool fg_template_render(const struct fg_template *template, struct fg_exchange *x, struct fg_str *out);
+/* The text as it was written. */
+struct fg_str fg_template_text(const struct fg_template *template);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * The filter API: one policy on a route is one const object in one file. The engine (core/pipeline.c) calls:
+ *
+ *   callback      when                                                  what it may do, and return
+ *   ------------  ----------------------------------------------------  ------------------------------------------
+ *   on_request    in the order of stages, after routing, before          read and change x->req.headers and
+ *                 anything was sent to a service                         x->req.uri.query; FG_CONTINUE,
+ *                                                                        `return fg_respond(…)`, `return fg_await(…)`
+ *   on_response   in reverse order, when the final status and headers    read and change x->resp.status, x->resp.headers
+ *                 are known, before they are sent; also for answers
+ *                 of the gateway itself made by a later filter
+ *   on_done       once on every path, iff on_request ran                 release what ctx holds (the arena frees itself)
+ *
+ * Configuration (conf) is immutable and shared; ctx is this filter's own memory in this exchange, zeroed. A filter
+ * never blocks and never calls another filter.
+ */
+#ifndef FG_FILTER_FILTER_H
+#define FG_FILTER_FILTER_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct fg_conf_key;
+struct fg_exchange;
+
+enum fg_next {
+	FG_CONTINUE, /* the next filter */
+	FG_SUSPEND,  /* made only by fg_await(): the continuation decides */
+	FG_RESPOND,  /* made only by fg_respond(): stop here, run the response side */
+};
+
+/* The order in which filters run; within a stage, the order of filter_list.h. */
+enum fg_stage {
+	FG_STAGE_OBSERVE, FG_STAGE_AUTHENTICATE, FG_STAGE_AUTHORISE, FG_STAGE_LIMIT, FG_STAGE_CACHE, FG_STAGE_TRANSFORM,
+};
+
+struct fg_filter_type {
+	const char *name; /* = file, key of the route, log component, metric label, page */
+	enum fg_stage stage;
+	size_t conf_size, ctx_size; /* ctx_size 0: ctx is not NULL but holds nothing */
+	const struct fg_conf_key *keys; /* of the section under `name:` */
+	const char *help;               /* one line, for the reference */
+	enum fg_next (*on_request)(const void *conf, void *ctx, struct fg_exchange *x);
+	void (*on_response)(const void *conf, void *ctx, struct fg_exchange *x);
+	void (*on_done)(const void *conf, void *ctx, struct fg_exchange *x);
+};
+
+/* One policy of one route. */
+struct fg_filter {
+	const struct fg_filter_type *type;
+	const void *conf;
+};
+
+/* All filter types, in the order of stages; ends with NULL. */
+extern const struct fg_filter_type *const fg_filter_types[];
+
+/* Answers with the problem of that reason (headers may have been added to x->resp.headers). */
+enum fg_next fg_respond(struct fg_exchange *x, enum fg_err reason);
+
+/*
+ * Suspends x. What the filter started (a query to a store, a call) keeps `await` and, when it has its result, calls
+ * fg_await_done() once, from the loop: the continuation then runs, at the end of the turn, exactly once. If the client
+ * leaves or a deadline passes first, the continuation never runs; on_cancel is called instead, once, to take back what
+ * was started. waiting_on names it in the log.
+ */
+struct fg_await;
+typedef enum fg_next fg_continue_fn(struct fg_exchange *x, void *arg);
+enum fg_next fg_await(struct fg_exchange *x, const char *waiting_on, fg_continue_fn *then, void (*on_cancel)(void *arg),
+    void *arg, struct fg_await **await);
+void fg_await_done(struct fg_await *await);
+
+#endif

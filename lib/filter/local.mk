@@ -1,0 +1,1 @@
+lib_libfaregate_a_SOURCES += lib/filter/filter.h

@@ -1,0 +1,1 @@
+# End-to-end tests: real web servers in front, scripted services behind.

@@ -1,0 +1,7 @@
+EXTRA_DIST += tests/run.sh
+include tests/support/local.mk
+include tests/unit/local.mk
+include tests/e2e/local.mk
+include tests/fuzz/local.mk
+include tests/bench/local.mk
+include tests/lint/local.mk

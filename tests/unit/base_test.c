@@ -1,0 +1,204 @@
+/* lib/base: strings, buffers, arenas, addresses, dates. */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/ip.h"
+#include "base/log.h"
+#include "unit/unit.h"
+
+static void
+str_compare(void)
+{
+	CU_ASSERT(fg_str_ieq(FG_STR("Content-Type"), FG_STR("content-TYPE")));
+	CU_ASSERT(!fg_str_ieq(FG_STR("a"), FG_STR("ab")));
+	/* ASCII alone: "[" and "{" differ by 0x20 like letters do. */
+	CU_ASSERT(!fg_str_ieq(FG_STR("["), FG_STR("{")));
+	CU_ASSERT(fg_str_cmp(FG_STR("a"), FG_STR("ab")) < 0);
+	CU_ASSERT(fg_str_starts_with(FG_STR("abc"), FG_STR("")));
+	CU_ASSERT(!fg_str_ends_with(FG_STR("c"), FG_STR("bc")));
+	CU_ASSERT(fg_str_eq_secret(FG_STR("key"), FG_STR("key")));
+	CU_ASSERT(!fg_str_eq_secret(FG_STR("key"), FG_STR("keys")));
+	CU_ASSERT(!fg_str_eq_secret(FG_STR("key"), FG_STR("kez")));
+}
+
+static void
+str_cut(void)
+{
+	struct fg_str rest = FG_STR("a,,b"), item;
+
+	CU_ASSERT(fg_str_next(&rest, ',', &item));
+	ASSERT_STR(item, "a");
+	CU_ASSERT(fg_str_next(&rest, ',', &item));
+	ASSERT_STR(item, "");
+	CU_ASSERT(fg_str_next(&rest, ',', &item));
+	ASSERT_STR(item, "b");
+	CU_ASSERT(!fg_str_next(&rest, ',', &item));
+	ASSERT_STR(fg_str_trim(FG_STR(" \ta b\t ")), "a b");
+	ASSERT_STR(fg_str_slice(FG_STR("abc"), 2, 9), "c");
+	ASSERT_STR(fg_str_slice(FG_STR("abc"), 9, 9), "");
+}
+
+static void
+str_numbers(void)
+{
+	uint64_t n = 0;
+
+	CU_ASSERT(fg_str_to_u64(FG_STR("18446744073709551615"), &n));
+	CU_ASSERT_EQUAL(n, UINT64_MAX);
+	CU_ASSERT(!fg_str_to_u64(FG_STR("18446744073709551616"), &n));
+	CU_ASSERT(!fg_str_to_u64(FG_STR(""), &n));
+	CU_ASSERT(!fg_str_to_u64(FG_STR("+1"), &n));
+	CU_ASSERT(!fg_str_to_u64(FG_STR("1 "), &n));
+}
+
+static void
+str_hash(void)
+{
+	CU_ASSERT_EQUAL(fg_str_hash(FG_STR("orders")), fg_str_hash(FG_STR("orders")));
+	CU_ASSERT_NOT_EQUAL(fg_str_hash(FG_STR("orders")), fg_str_hash(FG_STR("orderz")));
+	CU_ASSERT_NOT_EQUAL(fg_str_hash(FG_STR("")), fg_str_hash(FG_STR("\0")));
+}
+
+static void
+grammar(void)
+{
+	CU_ASSERT(fg_is_token(FG_STR("X-A_b.1~")));
+	CU_ASSERT(!fg_is_token(FG_STR("")));
+	CU_ASSERT(!fg_is_token(FG_STR("a b")));
+	CU_ASSERT(!fg_is_token(FG_STR("a\0b")));
+	CU_ASSERT(fg_is_field_value(FG_STR("a\tb \xc3\xa4")));
+	CU_ASSERT(!fg_is_field_value(FG_STR("a\r\nb")));
+	CU_ASSERT(!fg_is_field_value(FG_STR("a\0b")));
+	CU_ASSERT(!fg_is_field_value(FG_STR("\x7f")));
+}
+
+static void
+buf_is_bounded(void)
+{
+	struct fg_buf buf;
+
+	fg_buf_init(&buf, 8);
+	CU_ASSERT(fg_buf_add(&buf, FG_STR("12345678")));
+	CU_ASSERT(!fg_buf_add_char(&buf, '9'));
+	CU_ASSERT(buf.failed);
+	ASSERT_STR(fg_buf_str(&buf), "12345678");
+	fg_buf_consume(&buf, 3);
+	ASSERT_STR(fg_buf_str(&buf), "45678");
+	fg_buf_reset(&buf);
+	CU_ASSERT(!buf.failed);
+	CU_ASSERT(!fg_buf_printf(&buf, "%s", "a longer text than fits"));
+	CU_ASSERT_EQUAL(buf.len, 0);
+	fg_buf_fini(&buf);
+}
+
+static void
+buf_json(void)
+{
+	struct fg_buf buf;
+
+	fg_buf_init(&buf, 256);
+	fg_buf_add_json(&buf, FG_STR("a\"\\\n\x01\x7f \xc3\xa4 \xff\xc0\xaf"));
+	ASSERT_STR(fg_buf_str(&buf),
+	    "a\\\"\\\\\\n\\u0001\\u007f \xc3\xa4 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	fg_buf_reset(&buf);
+	fg_buf_add_u64(&buf, 0);
+	fg_buf_add_u64(&buf, UINT64_MAX);
+	ASSERT_STR(fg_buf_str(&buf), "018446744073709551615");
+	fg_buf_fini(&buf);
+}
+
+static void
+arena_grows_and_resets(void)
+{
+	char first[64];
+	struct fg_arena arena;
+	struct fg_str copy;
+
+	fg_arena_init(&arena, 1024 * 1024, first, sizeof(first));
+	CU_ASSERT_PTR_EQUAL(fg_arena_alloc(&arena, 16), first);
+	for (int i = 0; i < 1000; i++)
+		memset(fg_arena_alloc(&arena, 100), i, 100);
+	copy = fg_arena_printf(&arena, "%s-%d", "n", 7);
+	ASSERT_STR(copy, "n-7");
+	CU_ASSERT_EQUAL(copy.p[copy.len], '\0');
+	ASSERT_STR(fg_arena_lower(&arena, FG_STR("HeLLo")), "hello");
+	fg_arena_reset(&arena);
+	CU_ASSERT_PTR_EQUAL(fg_arena_alloc(&arena, 16), first);
+	fg_arena_fini(&arena);
+}
+
+static void
+addresses(void)
+{
+	struct fg_cidr net;
+	struct fg_ip ip;
+	char text[64];
+
+	CU_ASSERT(fg_cidr_parse(&net, FG_STR("10.0.0.0/8")));
+	CU_ASSERT(fg_ip_parse(&ip, FG_STR("10.255.1.2")));
+	CU_ASSERT(fg_cidr_contains(&net, &ip));
+	CU_ASSERT(fg_ip_parse(&ip, FG_STR("::ffff:10.0.0.1")));
+	CU_ASSERT(fg_cidr_contains(&net, &ip));
+	ASSERT_STR(fg_ip_format(&ip, text), "10.0.0.1");
+	CU_ASSERT(fg_ip_parse(&ip, FG_STR("11.0.0.1")));
+	CU_ASSERT(!fg_cidr_contains(&net, &ip));
+	CU_ASSERT(fg_ip_parse(&ip, FG_STR("[2001:DB8::1]")));
+	ASSERT_STR(fg_ip_format(&ip, text), "2001:db8::1");
+	CU_ASSERT(!fg_cidr_parse(&net, FG_STR("10.0.0.1/8")));
+	CU_ASSERT(!fg_cidr_parse(&net, FG_STR("10.0.0.0/33")));
+	CU_ASSERT(!fg_ip_parse(&ip, FG_STR("[10.0.0.1]")));
+	CU_ASSERT(!fg_ip_parse(&ip, FG_STR("10.0.0.1\0")));
+	CU_ASSERT(!fg_ip_parse(&ip, FG_STR("unknown")));
+}
+
+static void
+dates(void)
+{
+	char text[32];
+	int n = fg_clock_format_rfc3339(INT64_C(1784937600123000), text);
+
+	ASSERT_STR(((struct fg_str){text, (size_t)n}), "2026-07-25T00:00:00.123Z");
+	n = fg_clock_format_http_date(INT64_C(784111777000000), text);
+	ASSERT_STR(((struct fg_str){text, (size_t)n}), "Sun, 06 Nov 1994 08:49:37 GMT");
+}
+
+static void
+keep_line(void *arg, struct fg_str line)
+{
+	fg_buf_add(arg, line);
+}
+
+static void
+log_lines_escape_values(void)
+{
+	struct fg_buf out;
+	struct fg_log log = {.level = FG_LOG_INFO, .write = keep_line, .arg = &out};
+
+	fg_buf_init(&out, 4096);
+	FG_LOG(&log, DEBUG, "test", "not shown");
+	CU_ASSERT_EQUAL(out.len, 0);
+	FG_LOG(&log, WARN, "test", "something happened", FG_F_STR("who", FG_STR("a b\n=\"")), FG_F_INT("n", -3));
+	ASSERT_STR(fg_str_slice(fg_buf_str(&out), 24, out.len),
+	    " warn test: something happened: who=\"a b\\n=\\\"\" n=-3\n");
+	fg_buf_fini(&out);
+}
+
+void
+suite_base(void)
+{
+	CU_pSuite suite = CU_add_suite("base", NULL, NULL);
+
+	ADD_TEST(suite, str_compare);
+	ADD_TEST(suite, str_cut);
+	ADD_TEST(suite, str_numbers);
+	ADD_TEST(suite, str_hash);
+	ADD_TEST(suite, grammar);
+	ADD_TEST(suite, buf_is_bounded);
+	ADD_TEST(suite, buf_json);
+	ADD_TEST(suite, arena_grows_and_resets);
+	ADD_TEST(suite, addresses);
+	ADD_TEST(suite, dates);
+	ADD_TEST(suite, log_lines_escape_values);
+}

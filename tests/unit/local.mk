@@ -1,0 +1,12 @@
+# Unit tests (CUnit); they mirror lib/. One suite a file, listed in suites.h.
+if HAVE_CUNIT
+check_PROGRAMS += tests/unit/unit
+TESTS += tests/unit/unit
+tests_unit_unit_SOURCES = \
+	tests/unit/main.c tests/unit/suites.h tests/unit/unit.h \
+	tests/unit/base_test.c \
+	tests/unit/loop_test.c
+tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
+tests_unit_unit_LDADD = lib/libfaregate.a $(FG_LIBS) $(CUNIT_LIBS)
+endif

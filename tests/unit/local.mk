@@ -5,6 +5,7 @@ TESTS += tests/unit/unit
 tests_unit_unit_SOURCES = \
 	tests/unit/main.c tests/unit/suites.h tests/unit/unit.h \
 	tests/unit/base_test.c \
+	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/loop_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)

@@ -1,3 +1,4 @@
 /* All suites, each the function `suite_NAME` of NAME_test.c. */
 FG_SUITE(base)
+FG_SUITE(handover)
 FG_SUITE(loop)

@@ -9,5 +9,5 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/router.h \
 	lib/core/service.h \
 	lib/core/stats.h \
-	lib/core/uri.h \
+	lib/core/uri.c lib/core/uri.h lib/core/uri_parts.c \
 	lib/core/var.h

@@ -2,3 +2,4 @@
 FG_SUITE(base)
 FG_SUITE(handover)
 FG_SUITE(loop)
+FG_SUITE(uri)

@@ -114,6 +114,24 @@ fg_arena_cstr(struct fg_arena *arena, struct fg_str s)
 }
 
 struct fg_str
+fg_arena_join(struct fg_arena *arena, const struct fg_str *parts, size_t count)
+{
+	size_t len = 0;
+	char *p, *at;
+
+	for (size_t i = 0; i < count; i++)
+		len += parts[i].len;
+	p = at = fg_arena_alloc(arena, len + 1);
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].len > 0)
+			memcpy(at, parts[i].p, parts[i].len);
+		at += parts[i].len;
+	}
+	*at = '\0';
+	return (struct fg_str){p, len};
+}
+
+struct fg_str
 fg_arena_vprintf(struct fg_arena *arena, const char *fmt, va_list args)
 {
 	va_list again;

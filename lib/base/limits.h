@@ -16,6 +16,9 @@
 #define FG_BODY_BUFFER_BYTES (64 * 1024) /* request body read ahead of the service */
 #define FG_WRITE_PIECE_BYTES (32 * 1024) /* written to the web server for one readiness */
 
+/* ---- waiting for the client, where no service's idle-timeout says how long (microseconds) */
+#define FG_CLIENT_IDLE_USEC (60 * 1000000)
+
 /* ---- from services */
 #define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */
 #define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */

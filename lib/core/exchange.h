@@ -51,6 +51,9 @@ struct fg_gateway {
 	struct fg_service_state *service_state; /* owned; one a service */
 	struct fg_exchange *live;               /* list of all exchanges */
 	unsigned live_count;
+	struct fg_exchange *spare; /* owned; freed exchanges kept for the next ones */
+	unsigned spare_count;
+	uint64_t id_prefix, id_count; /* of request ids */
 	bool draining;
 };
 
@@ -62,6 +65,10 @@ void fg_gateway_end_all(struct fg_gateway *gw, enum fg_err err);
 
 /* ---- the front's side */
 
+/*
+ * A front never calls the exchange from inside one of these: what it notices there (a broken connection) it reports
+ * from a task of its own.
+ */
 struct fg_front_ops {
 	/* Once, before any send_body. Headers are final; the front adds its own framing alone. */
 	void (*send_head)(void *front, int status, const struct fg_headers *headers);
@@ -128,13 +135,25 @@ struct fg_response {
 };
 
 /* Where the exchange goes once every filter has agreed. */
-enum fg_terminal { FG_TERMINAL_NONE, FG_TERMINAL_FORWARD, FG_TERMINAL_RESPOND, FG_TERMINAL_ADMIN, FG_TERMINAL_REFUSED };
+enum fg_terminal {
+	FG_TERMINAL_NONE, FG_TERMINAL_FORWARD, FG_TERMINAL_RESPOND, FG_TERMINAL_ANSWERED, FG_TERMINAL_REFUSED,
+};
 
 /* One thing decided, for `faregate explain`. */
 struct fg_decision_trace {
 	void (*step)(void *arg, const char *who, const char *outcome, struct fg_str detail);
 	const struct fg_route_trace *route; /* NULL: not asked for */
 	void *arg;
+};
+
+/* What a step of the exchange waits for: names the deadline, and who is at fault when it passes. */
+enum fg_wait {
+	FG_WAIT_NONE,
+	FG_WAIT_CLIENT_BODY,   /* the client's next bytes of body: request_timeout */
+	FG_WAIT_SERVICE_READS, /* the service's taking the body: service_idle_timeout */
+	FG_WAIT_RESPONSE,      /* the response's head: service_timeout */
+	FG_WAIT_SERVICE_BODY,  /* the next bytes of the response: service_idle_timeout */
+	FG_WAIT_CLIENT_READS,  /* the client's taking the response: client_gone */
 };
 
 enum fg_exchange_state {
@@ -156,6 +175,7 @@ struct fg_exchange {
 	struct fg_request req;
 	struct fg_response resp;
 	enum fg_err early_err; /* found before the engine ran; FG_OK: none */
+	bool body_unknown;     /* neither length nor coding was said: the first read of the body tells */
 
 	/* decided */
 	struct fg_route_hit hit;
@@ -173,8 +193,9 @@ struct fg_exchange {
 	struct fg_await *await;           /* what it is suspended in; NULL: nothing */
 	struct fg_call *call;             /* NULL: none running */
 	struct fg_timer deadline;         /* the nearest of the following; lazily moved */
-	fg_usec total_deadline, step_deadline; /* monotonic; 0: none */
-	enum fg_err step_err;             /* what passing step_deadline means */
+	fg_usec total_deadline;           /* monotonic; 0: none */
+	enum fg_wait wait;                /* which of the step's deadlines runs */
+	fg_usec active;                   /* monotonic: when the last byte moved */
 
 	/* bodies */
 	struct fg_buf body;               /* request body not yet taken by the service */
@@ -190,7 +211,8 @@ struct fg_exchange {
 	/* times: monotonic; 0: did not happen */
 	fg_usec started, decided, called, connected, first_byte, ended;
 	fg_usec wall; /* at the start */
-	struct fg_task free_task;
+	struct fg_task resume_task, free_task;
+	char first[]; /* of the arena: most exchanges need no more */
 };
 
 /*
@@ -198,6 +220,11 @@ struct fg_exchange {
  * Runs inside fg_exchange_start(); `faregate explain` and tests call it on an exchange that has no front's loop.
  */
 void fg_exchange_decide(struct fg_exchange *x);
+
+/* What `faregate explain` and tests begin with: an exchange without a front, freed with fg_exchange_free(). */
+struct fg_exchange *fg_exchange_new_offline(struct fg_gateway *gw, const struct fg_param *params, size_t param_count,
+    const struct fg_decision_trace *trace);
+void fg_exchange_free(struct fg_exchange *x);
 
 /* ---- for filters and terminals (filter/filter.h says when) */
 

@@ -68,6 +68,6 @@ struct fg_await;
 typedef enum fg_next fg_continue_fn(struct fg_exchange *x, void *arg);
 enum fg_next fg_await(struct fg_exchange *x, const char *waiting_on, fg_continue_fn *then, void (*on_cancel)(void *arg),
     void *arg, struct fg_await **await);
-void fg_await_done(struct fg_await *await);
+void fg_await_done(struct fg_exchange *x, struct fg_await *await);
 
 #endif

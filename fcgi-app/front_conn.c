@@ -1,0 +1,600 @@
+/*
+ * Connections of web servers: reading requests, writing answers, never blocking.
+ *
+ *   - Writes: at most FG_WRITE_PIECE_BYTES for each time that poll says the socket is writable. A Unix socket that
+ *     polls writable has three quarters of its buffer free, a TCP socket a third; both are more than that. A send
+ *     timeout on the descriptor is the seat belt.
+ *   - The end is written only when FCGI_STDIN has been read to its end: mod_proxy_fcgi writes the empty FCGI_STDIN
+ *     record separately, and turns an answer that comes (and a close that follows) before it into a 500.
+ *   - What the engine calls never calls the engine back: a failed write is reported from a task.
+ */
+#include "fcgi-app/front_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "core/engine.h"
+#include "core/stats.h"
+#include "fcgi-app/handover.h"
+
+enum {
+	CONN_MAGIC = 0x46434e31,
+	FIRST_READ_BYTES = 16 * 1024,
+	SEAT_BELT_MS = 200,
+	PARAMS_DEADLINE_US = 10 * FG_US_PER_S, /* from the first byte of a request to the end of its parameters */
+	ENDING_DEADLINE_US = 30 * FG_US_PER_S, /* for the rest of a body that nobody wants */
+	ENDING_MOST_BYTES = 64 * 1024 * 1024,
+	PENDING_MOST_BYTES = FG_MAX_RESPONSE_HEAD_BYTES * 4,
+};
+
+static fg_usec
+now(const struct fg_front *front)
+{
+	return fg_loop_clock(front->gw->loop)->mono;
+}
+
+static void
+count_conns(struct fg_front *front)
+{
+	if (front->gw->stats != NULL)
+		atomic_store_explicit(&fg_stats_worker(front->gw->stats, front->gw->worker)->connections,
+		    front->conn_count, memory_order_relaxed);
+}
+
+/* ---- connections */
+
+static void
+close_conn(struct conn *conn)
+{
+	struct fg_front *front = conn->front;
+
+	FG_CHECK_MAGIC(conn, CONN_MAGIC);
+	FG_ASSERT(conn->x == NULL);
+	if (conn->state == CONN_CLOSED)
+		return;
+	conn->state = CONN_CLOSED;
+	fg_io_stop(&conn->io);
+	fg_timer_stop(&conn->deadline);
+	fg_task_cancel(&conn->flush_task);
+	fg_task_cancel(&conn->broken_task);
+	fg_task_cancel(&conn->input_task);
+	fg_fcgi_discard(conn->request);
+	conn->request = NULL;
+	close(conn->fd);
+	front->conn_count--;
+	count_conns(front);
+	fg_task_post(&conn->free_task);
+	if (front->draining && front->conn_count == 0)
+		fg_task_post(&front->idle_task);
+}
+
+void
+fg_conn_free(struct conn *conn)
+{
+	FG_ASSERT(conn->state == CONN_CLOSED);
+	fg_task_cancel(&conn->free_task);
+	if (conn->prev != NULL)
+		conn->prev->next = conn->next;
+	else
+		conn->front->conns = conn->next;
+	if (conn->next != NULL)
+		conn->next->prev = conn->prev;
+	fg_buf_fini(&conn->in);
+	fg_buf_fini(&conn->pending);
+	conn->magic = 0;
+	free(conn);
+}
+
+static void
+free_task(void *arg)
+{
+	fg_conn_free(arg);
+}
+
+/* The web server is gone, or gave the request up: the exchange learns of it, and the connection is closed. */
+void
+fg_conn_abandon(struct conn *conn)
+{
+	struct fg_exchange *x = conn->x;
+
+	conn->x = NULL;
+	if (x != NULL)
+		fg_exchange_on_client_gone(x);
+	close_conn(conn);
+}
+
+/* Something came that is not FastCGI as it is served here. */
+static void
+drop_conn(struct conn *conn, enum fg_err why)
+{
+	if (conn->front->gw->stats != NULL)
+		fg_stats_count_reason(conn->front->gw->stats, why);
+	FG_LOG(conn->front->gw->log, WARN, "fcgi", "connection of the web server closed", FG_F_CSTR("reason", fg_err_token(why)));
+	fg_conn_abandon(conn);
+}
+
+/* After a request on a kept-alive connection: the next one, another worker, or the end. */
+void
+fg_conn_go_idle(struct conn *conn)
+{
+	struct fg_front *front = conn->front;
+
+	conn->state = CONN_IDLE;
+	if (!conn->keep || conn->broken) {
+		close_conn(conn);
+		return;
+	}
+	if (conn->in.len > 0) {
+		/* The next request has begun already. */
+		fg_task_post(&conn->input_task);
+		return;
+	}
+	if (front->draining) {
+		if (front->handover == NULL || fg_handover_send(front->handover, conn->fd) || errno != EAGAIN) {
+			close_conn(conn);
+			return;
+		}
+		/* The way is full: this worker goes on with the connection, and tries again. */
+		fg_timer_start(&front->pause_timer, FRONT_PAUSE_US);
+	}
+	fg_io_watch(&conn->io, conn->fd, FG_IO_READ);
+}
+
+/* ---- writing */
+
+/* Writes nothing more; the exchange learns of it from a task, never inside one of its own calls. */
+static void
+mark_broken(struct conn *conn)
+{
+	if (conn->broken)
+		return;
+	conn->broken = true;
+	fg_buf_reset(&conn->pending);
+	fg_task_post(&conn->broken_task);
+}
+
+static void
+put_now(struct conn *conn, struct fg_str bytes)
+{
+	if (!fg_fcgi_put(conn->request, bytes))
+		mark_broken(conn);
+	conn->budget -= bytes.len;
+}
+
+/* Through libfcgi while the kernel has room for it, the rest into `pending`. */
+static void
+put(struct conn *conn, struct fg_str bytes)
+{
+	if (conn->broken || bytes.len == 0)
+		return;
+	if (conn->pending.len == 0) {
+		size_t n = bytes.len < conn->budget ? bytes.len : conn->budget;
+
+		if (n > 0)
+			put_now(conn, fg_str_slice(bytes, 0, n));
+		bytes = fg_str_slice(bytes, n, bytes.len);
+	}
+	if (bytes.len > 0 && !conn->broken)
+		FG_ASSERT(fg_buf_add(&conn->pending, bytes));
+}
+
+static void finish(struct conn *conn);
+
+static unsigned
+wanted_events(const struct conn *conn)
+{
+	bool reads;
+
+	if (conn->state == CONN_BUSY && !conn->stdin_done)
+		reads = conn->in.len == 0 && fg_exchange_body_room(conn->x) > 0;
+	else if (conn->state == CONN_BUSY)
+		reads = conn->in.len == 0 && conn->watched;
+	else
+		reads = !(conn->state == CONN_ENDING && conn->stdin_done);
+	return (reads ? FG_IO_READ : 0u) | (conn->pending.len > 0 ? FG_IO_WRITE : 0u);
+}
+
+static void
+watch(struct conn *conn)
+{
+	fg_io_watch(&conn->io, conn->fd, wanted_events(conn));
+}
+
+/* End of the turn: what was put goes out, unless the exchange ended and took it along. */
+static void
+flush(void *arg)
+{
+	struct conn *conn = arg;
+
+	if (conn->request != NULL && !conn->broken && !fg_fcgi_flush(conn->request))
+		mark_broken(conn);
+	if (conn->pending.len > 0)
+		watch(conn);
+}
+
+static void
+on_writable(struct conn *conn)
+{
+	struct fg_str bytes = fg_buf_str(&conn->pending);
+	size_t n = bytes.len < FG_WRITE_PIECE_BYTES ? bytes.len : FG_WRITE_PIECE_BYTES;
+
+	conn->budget = FG_WRITE_PIECE_BYTES;
+	put_now(conn, fg_str_slice(bytes, 0, n));
+	fg_buf_consume(&conn->pending, conn->broken ? conn->pending.len : n);
+	if (conn->broken)
+		return;
+	flush(conn);
+	if (conn->pending.len > 0)
+		return;
+	fg_buf_fini(&conn->pending);
+	if (conn->state == CONN_ENDING) {
+		finish(conn);
+		return;
+	}
+	if (conn->x != NULL)
+		fg_exchange_on_writable(conn->x);
+	if (conn->state == CONN_BUSY)
+		watch(conn);
+}
+
+static void
+on_broken(void *arg)
+{
+	fg_conn_abandon(arg);
+}
+
+/* ---- what the engine calls (struct fg_front_ops) */
+
+static void
+front_send_head(void *front, int status, const struct fg_headers *headers)
+{
+	struct conn *conn = front;
+	char digits[4] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10), (char)('0' + status % 10), ' '};
+
+	put(conn, FG_STR("Status: "));
+	put(conn, (struct fg_str){digits, sizeof(digits)});
+	put(conn, fg_str_from(fg_status_phrase(status)));
+	for (size_t i = 0; i < headers->count; i++) {
+		put(conn, FG_STR("\r\n"));
+		put(conn, headers->v[i].name);
+		put(conn, FG_STR(": "));
+		put(conn, headers->v[i].value);
+	}
+	put(conn, FG_STR("\r\n\r\n"));
+	fg_task_post(&conn->flush_task);
+}
+
+static enum fg_flow
+front_send_body(void *front, struct fg_str chunk)
+{
+	struct conn *conn = front;
+
+	if (conn->pending.len > 0)
+		return FG_FLOW_PAUSE;
+	put(conn, chunk);
+	fg_task_post(&conn->flush_task);
+	return FG_FLOW_GO;
+}
+
+static void
+front_want_body(void *front)
+{
+	struct conn *conn = front;
+
+	if (!conn->stdin_done)
+		watch(conn);
+}
+
+static void
+front_end(void *front)
+{
+	struct conn *conn = front;
+
+	conn->x = NULL;
+	conn->state = CONN_ENDING;
+	conn->discarded = 0;
+	if (conn->stdin_done && conn->pending.len == 0) {
+		finish(conn);
+		return;
+	}
+	fg_task_post(&conn->flush_task);
+	fg_timer_start(&conn->deadline, ENDING_DEADLINE_US);
+	watch(conn);
+}
+
+static void
+front_abort(void *front)
+{
+	struct conn *conn = front;
+
+	/* Without FCGI_END_REQUEST the web server knows that the answer is not whole. */
+	conn->x = NULL;
+	conn->state = CONN_ENDING;
+	mark_broken(conn);
+}
+
+static const struct fg_front_ops front_ops = {
+    .send_head = front_send_head,
+    .send_body = front_send_body,
+    .end = front_end,
+    .abort = front_abort,
+    .want_body = front_want_body,
+};
+
+/* Answered and read to the end: FCGI_END_REQUEST, then the connection is idle or closed. */
+static void
+finish(struct conn *conn)
+{
+	fg_timer_stop(&conn->deadline);
+	fg_task_cancel(&conn->flush_task);
+	if (conn->broken)
+		return; /* on_broken frees it */
+	conn->broken = !fg_fcgi_end(conn->request);
+	conn->request = NULL;
+	fg_conn_go_idle(conn);
+}
+
+/* ---- reading */
+
+/* The head is whole: libfcgi reads it, and an exchange begins, not yet started. */
+static void
+begin_request(struct conn *conn, const struct fg_request_head *head, struct fg_str data, enum fg_scan scan)
+{
+	struct fg_front *front = conn->front;
+	bool is_whole = scan == FG_SCAN_WHOLE;
+
+	fg_timer_stop(&conn->deadline);
+	conn->keep = head->keep;
+	conn->stdin_done = false;
+	conn->watched = conn->state == CONN_IDLE; /* a kept-alive connection is; there is nothing to gain by stopping */
+	fg_body_reader_init(&conn->body, head->id, scan == FG_SCAN_LONG);
+	if (is_whole)
+		conn->request = fg_fcgi_accept(front->fcgi, fg_str_slice(data, 0, head->feed_len), conn->fd);
+	else
+		conn->request = fg_fcgi_accept_bare(front->fcgi, head->id, conn->fd);
+	if (conn->request == NULL) {
+		drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
+		return;
+	}
+	conn->state = CONN_BUSY;
+	conn->budget = FG_WRITE_PIECE_BYTES;
+	conn->busy_since = now(front);
+	if (is_whole)
+		conn->x = fg_exchange_new(front->gw, &front_ops, conn, front->params,
+		    fg_fcgi_params(conn->request, front->params, FG_ARRAY_LEN(front->params)));
+	else
+		conn->x = fg_exchange_new_refused(front->gw, &front_ops, conn, head->err);
+	if (!fg_timer_is_active(&front->watch_timer))
+		fg_timer_start(&front->watch_timer, FRONT_WATCH_AFTER_US);
+}
+
+/* The record's padding is no part of what follows. */
+static struct fg_str
+skip_padding(struct conn *conn, struct fg_str data)
+{
+	size_t n = conn->body.padding_left < data.len ? conn->body.padding_left : data.len;
+
+	conn->body.padding_left -= n;
+	return fg_str_slice(data, n, data.len);
+}
+
+static void
+on_body_end(struct conn *conn)
+{
+	conn->stdin_done = true;
+	if (conn->x != NULL)
+		fg_exchange_on_body(conn->x, FG_STR_NONE, true);
+	else if (conn->pending.len == 0)
+		finish(conn);
+}
+
+static void
+on_body_data(struct conn *conn, struct fg_str chunk)
+{
+	if (conn->x != NULL) {
+		fg_exchange_on_body(conn->x, chunk, false);
+		return;
+	}
+	conn->discarded += chunk.len;
+	if (conn->discarded > ENDING_MOST_BYTES)
+		drop_conn(conn, FG_ERR_BODY_TOO_LARGE);
+}
+
+/* Body bytes of the request under way. What belongs to the next one is kept until this one is over. */
+static void
+use_body(struct conn *conn, struct fg_str data)
+{
+	while (data.len > 0 && (conn->state == CONN_BUSY || conn->state == CONN_ENDING)) {
+		struct fg_str chunk = FG_STR_NONE;
+
+		switch (fg_body_reader_next(&conn->body, &data, &chunk)) {
+		case FG_BODY_MORE:
+			break;
+		case FG_BODY_DATA:
+			on_body_data(conn, chunk);
+			break;
+		case FG_BODY_END:
+			data = skip_padding(conn, data);
+			on_body_end(conn);
+			break;
+		case FG_BODY_ABORT:
+			fg_conn_abandon(conn);
+			break;
+		case FG_BODY_NEXT:
+			if (!conn->stdin_done)
+				drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
+			else if (!fg_buf_add(&conn->in, data))
+				drop_conn(conn, FG_ERR_TOO_LARGE);
+			return;
+		case FG_BODY_BAD:
+			drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
+			break;
+		}
+	}
+	if (conn->state == CONN_IDLE && data.len > 0) {
+		FG_ASSERT(fg_buf_add(&conn->in, data));
+		fg_task_post(&conn->input_task);
+	}
+}
+
+/* The head of a request is incomplete: it waits in conn->in. */
+static void
+wait_for_head(struct conn *conn)
+{
+	if (conn->state == CONN_IDLE)
+		fg_timer_start(&conn->deadline, PARAMS_DEADLINE_US);
+	conn->state = CONN_READING;
+	watch(conn);
+}
+
+/*
+ * Bytes of the next request. The exchange starts only after what came along of its body has been read too, so that a
+ * small body is there when the service is asked.
+ */
+static void
+use_head(struct conn *conn, struct fg_str data)
+{
+	struct fg_buf held = conn->in;
+	struct fg_request_head head;
+	enum fg_scan scan;
+
+	if (held.len == 0)
+		data = skip_padding(conn, data);
+	if (data.len == 0 && held.len == 0)
+		return;
+	if (held.len > 0) {
+		FG_ASSERT(fg_buf_add(&held, data));
+		data = fg_buf_str(&held);
+	}
+	scan = fg_request_head_scan(data, &head);
+	if (scan == FG_SCAN_MORE) {
+		if (held.len == 0)
+			FG_ASSERT(fg_buf_add(&held, data));
+		conn->in = held;
+		wait_for_head(conn);
+		return;
+	}
+	/* The bytes stay here while they are used: what comes back to conn->in is the request after this one. */
+	fg_buf_init(&conn->in, held.max);
+	if (scan == FG_SCAN_BAD)
+		drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
+	else
+		begin_request(conn, &head, data, scan);
+	if (conn->state == CONN_BUSY)
+		use_body(conn, fg_str_slice(data, head.whole_len, data.len));
+	fg_buf_fini(&held);
+	if (conn->state == CONN_BUSY)
+		fg_exchange_start(conn->x);
+	if (conn->state == CONN_BUSY && (!conn->stdin_done || conn->pending.len > 0))
+		watch(conn);
+}
+
+static void
+on_input_task(void *arg)
+{
+	struct conn *conn = arg;
+
+	if (conn->state == CONN_IDLE)
+		use_head(conn, FG_STR_NONE);
+}
+
+static size_t
+read_size(const struct conn *conn)
+{
+	size_t room;
+
+	if (conn->state == CONN_IDLE || conn->state == CONN_READING)
+		return FIRST_READ_BYTES;
+	if (conn->x == NULL)
+		return FRONT_SCRATCH_BYTES;
+	/* A record's content is never longer than what was read, so what is read has room. */
+	room = fg_exchange_body_room(conn->x);
+	return room < FRONT_SCRATCH_BYTES ? room : FRONT_SCRATCH_BYTES;
+}
+
+static void
+on_readable(struct conn *conn)
+{
+	size_t size = read_size(conn);
+	ssize_t n;
+
+	if (size == 0 || conn->in.len > FG_MAX_PARAMS_BYTES) {
+		watch(conn);
+		return;
+	}
+	n = recv(conn->fd, conn->front->scratch, size, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		watch(conn);
+	} else if (n <= 0) {
+		fg_conn_abandon(conn);
+	} else if (conn->state == CONN_IDLE || conn->state == CONN_READING) {
+		use_head(conn, (struct fg_str){conn->front->scratch, (size_t)n});
+	} else {
+		use_body(conn, (struct fg_str){conn->front->scratch, (size_t)n});
+		if (conn->state == CONN_BUSY || conn->state == CONN_ENDING)
+			watch(conn);
+	}
+}
+
+static void
+on_io(struct fg_io *io, unsigned ready, void *arg)
+{
+	struct conn *conn = arg;
+
+	(void)io;
+	FG_CHECK_MAGIC(conn, CONN_MAGIC);
+	if ((ready & FG_IO_WRITE) && conn->pending.len > 0 && !conn->broken)
+		on_writable(conn);
+	if ((ready & FG_IO_READ) && conn->state != CONN_CLOSED && !conn->broken)
+		on_readable(conn);
+}
+
+static void
+on_deadline(struct fg_timer *timer, void *arg)
+{
+	struct conn *conn = arg;
+
+	(void)timer;
+	drop_conn(conn, conn->state == CONN_READING ? FG_ERR_FCGI_TIMEOUT : FG_ERR_REQUEST_TIMEOUT);
+}
+
+void
+fg_conn_open(struct fg_front *front, int fd)
+{
+	struct fg_loop *loop = front->gw->loop;
+	struct timeval seat_belt = {.tv_sec = 0, .tv_usec = SEAT_BELT_MS * 1000};
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	FG_ASSERT(conn != NULL);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &seat_belt, sizeof(seat_belt));
+	conn->magic = CONN_MAGIC;
+	conn->state = CONN_IDLE;
+	conn->front = front;
+	conn->fd = fd;
+	fg_io_init(&conn->io, loop, on_io, conn);
+	fg_timer_init(&conn->deadline, loop, on_deadline, conn);
+	fg_task_init(&conn->flush_task, loop, flush, conn);
+	fg_task_init(&conn->broken_task, loop, on_broken, conn);
+	fg_task_init(&conn->input_task, loop, on_input_task, conn);
+	fg_task_init(&conn->free_task, loop, free_task, conn);
+	fg_buf_init(&conn->in, FG_MAX_PARAMS_BYTES + FRONT_SCRATCH_BYTES);
+	fg_buf_init(&conn->pending, PENDING_MOST_BYTES);
+	conn->next = front->conns;
+	if (front->conns != NULL)
+		front->conns->prev = conn;
+	front->conns = conn;
+	front->conn_count++;
+	count_conns(front);
+	on_readable(conn);
+}
+
+void
+fg_conn_watch_client(struct conn *conn)
+{
+	conn->watched = true;
+	watch(conn);
+}

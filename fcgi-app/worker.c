@@ -1,0 +1,169 @@
+/*
+ * A worker's frame: makes the loop, the client, the gateway and the front, runs them until told to leave, and takes them
+ * down in order.
+ */
+#include "fcgi-app/worker.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/access_log.h"
+#include "core/config.h"
+#include "core/exchange.h"
+#include "core/log_sink.h"
+#include "core/stats.h"
+#include "fcgi-app/commands.h"
+#include "fcgi-app/front.h"
+
+enum {
+	MOST_IDLE_CONNECTIONS = 1024,            /* to services */
+	MOST_IDLE_US = 30 * FG_US_PER_S,         /* services that close earlier are found out before they are used */
+};
+
+struct worker {
+	const struct fg_worker_spec *spec;
+	struct fg_loop *loop;
+	struct fg_client *client;
+	struct fg_log log;
+	struct fg_log_sink *log_sink;
+	struct fg_gateway gw;
+	struct fg_front *front;
+	struct fg_timer drain_deadline;
+};
+
+static void
+write_log_line(void *arg, struct fg_str line)
+{
+	fg_log_sink_write(arg, line);
+}
+
+static void
+flush_logs(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (worker->gw.access_log != NULL)
+		fg_access_log_flush(worker->gw.access_log);
+	fg_log_sink_flush(worker->log_sink);
+}
+
+static void
+on_front_idle(void *arg)
+{
+	struct worker *worker = arg;
+
+	fg_loop_stop(worker->loop);
+}
+
+static void
+on_drain_deadline(struct fg_timer *timer, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)timer;
+	FG_LOG(&worker->log, WARN, "worker", "leaving with exchanges in flight", FG_F_INT("exchanges", worker->gw.live_count));
+	fg_gateway_end_all(&worker->gw, FG_ERR_DRAINING);
+	fg_loop_stop(worker->loop);
+}
+
+static void
+leave_now(struct worker *worker)
+{
+	fg_gateway_end_all(&worker->gw, FG_ERR_DRAINING);
+	fg_loop_stop(worker->loop);
+}
+
+static void
+drain(struct worker *worker)
+{
+	worker->gw.draining = true;
+	atomic_store(&fg_stats_worker(worker->spec->stats, worker->spec->slot)->state, FG_WORKER_DRAINING);
+	fg_timer_start(&worker->drain_deadline, worker->spec->config->drain_timeout);
+	fg_front_drain(worker->front);
+}
+
+static void
+on_signal(int signo, void *arg)
+{
+	struct worker *worker = arg;
+
+	switch (signo) {
+	case SIGUSR1:
+		if (worker->gw.access_log != NULL)
+			fg_access_log_reopen(worker->gw.access_log);
+		fg_log_sink_reopen(worker->log_sink);
+		break;
+	case SIGQUIT:
+		leave_now(worker);
+		break;
+	case SIGINT:
+		if (worker->spec->supervised)
+			break;
+		/* fall through */
+	case SIGTERM:
+		if (!worker->gw.draining)
+			drain(worker);
+		else if (!worker->spec->supervised)
+			leave_now(worker);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+serve(struct worker *worker)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
+	const struct fg_worker_spec *spec = worker->spec;
+	struct fg_stats_worker *slot = fg_stats_worker(spec->stats, spec->slot);
+
+	worker->front = fg_front_new(
+	    &worker->gw, spec->listen_fds, spec->listen_count, spec->handover, on_front_idle, worker);
+	/* After the front: libfcgi has handlers of its own, which these replace. */
+	for (size_t i = 0; i < FG_ARRAY_LEN(signals); i++)
+		fg_loop_on_signal(worker->loop, signals[i], on_signal, worker);
+	signal(SIGPIPE, SIG_IGN);
+	fg_timer_init(&worker->drain_deadline, worker->loop, on_drain_deadline, worker);
+	fg_loop_on_turn_end(worker->loop, flush_logs, worker);
+	atomic_store(&slot->state, FG_WORKER_RUNNING);
+	fg_loop_run(worker->loop);
+	/* Ended exchanges are freed, and what they had to say goes out, at the end of a turn. */
+	fg_loop_turn(worker->loop, false);
+	fg_front_free(worker->front);
+	fg_loop_turn(worker->loop, false);
+}
+
+int
+fg_worker_run(const struct fg_worker_spec *spec)
+{
+	struct worker worker = {.spec = spec};
+	struct fg_access_log *access_log = NULL;
+
+	if (fg_log_sink_new(&worker.log_sink, FG_STR("stderr"), spec->stats) != FG_OK)
+		return FG_EXIT_ENVIRONMENT;
+	worker.log = (struct fg_log){
+	    .level = spec->config->log_level, .write = write_log_line, .arg = worker.log_sink};
+	if (fg_access_log_new(&access_log, &spec->config->access_log, spec->stats) != FG_OK) {
+		FG_LOG(&worker.log, ERROR, "worker", "the access log cannot be opened",
+		    FG_F_STR("path", spec->config->access_log.path));
+		fg_log_sink_free(worker.log_sink);
+		return FG_EXIT_ENVIRONMENT;
+	}
+	worker.loop = fg_loop_new();
+	worker.client = fg_client_new(worker.loop, MOST_IDLE_CONNECTIONS, MOST_IDLE_US);
+	fg_gateway_init(&worker.gw, spec->config, worker.loop, worker.client, &worker.log);
+	worker.gw.access_log = access_log;
+	worker.gw.stats = spec->stats;
+	worker.gw.worker = spec->slot;
+
+	serve(&worker);
+
+	fg_gateway_fini(&worker.gw);
+	fg_client_free(worker.client);
+	fg_loop_free(worker.loop);
+	fg_access_log_free(access_log);
+	fg_log_sink_free(worker.log_sink);
+	return FG_EXIT_OK;
+}

@@ -1,0 +1,65 @@
+/*
+ * Between the files that make up the engine: exchange.c (life), request.c (what was asked), pipeline.c (decision and
+ * response), forward.c (the service's side), reply.c (answers of our own). Nobody else includes this.
+ */
+#ifndef FG_CORE_ENGINE_H
+#define FG_CORE_ENGINE_H
+
+#include "core/exchange.h"
+
+#define FG_EXCHANGE_MAGIC 0x46475831u
+
+/* ---- request.c */
+
+/* Fills x->req from the parameters; the first thing wrong with them becomes x->early_err. */
+void fg_request_read(struct fg_exchange *x, const struct fg_param *params, size_t count);
+/* Who is asking and how, by what trusted proxies say. */
+void fg_request_read_forwarded(struct fg_exchange *x);
+/* Headers that go to the service besides the client's own: Forwarded and its kin, Via, X-Request-Id. */
+enum fg_err fg_request_add_forwarded(struct fg_exchange *x) FG_MUST_CHECK;
+/* x->req.id: the client's own where it may say so, else a new one. */
+void fg_request_set_id(struct fg_exchange *x);
+
+/* ---- pipeline.c */
+
+/* Goes on after the decision: forwards or answers. */
+void fg_engine_perform(struct fg_exchange *x);
+/* The continuation of what x waited for, then the rest of the decision. */
+void fg_engine_resume(struct fg_exchange *x);
+/* The response side of the filters, then the head to the front. Status and headers stand in x->resp. */
+void fg_engine_send_head(struct fg_exchange *x);
+/* An answer of our own: head, and as much of x->own_body as the front takes. */
+void fg_engine_respond(struct fg_exchange *x);
+/* Ends an exchange whose head has been sent, or has to be broken off without one. err: why, for the log. */
+void fg_engine_break(struct fg_exchange *x, enum fg_err err);
+/* The whole response has gone to the front. */
+void fg_engine_complete(struct fg_exchange *x);
+/* Sends what is left of x->own_body as far as the front takes it. */
+void fg_engine_pump_own_body(struct fg_exchange *x);
+
+/* ---- forward.c */
+
+void fg_forward_start(struct fg_exchange *x);
+/* More body is there, or its end. */
+void fg_forward_on_body(struct fg_exchange *x);
+void fg_forward_on_writable(struct fg_exchange *x);
+
+/* ---- deadlines (exchange.c) */
+
+/* The step now waits for that; the time of the last byte is now. */
+void fg_exchange_wait_for(struct fg_exchange *x, enum fg_wait wait);
+/* A byte moved: what the step waits for stays. */
+static inline void
+fg_exchange_touch(struct fg_exchange *x)
+{
+	x->active = fg_loop_clock(x->gw->loop)->mono;
+}
+
+/* ---- reply.c */
+
+/* Fills x->resp and x->own_body with the problem of that reason. */
+void fg_reply_problem(struct fg_exchange *x, enum fg_err reason);
+/* "404 Not Found": the reason phrase of a status (RFC 9110 §15), or "Status". */
+const char *fg_status_phrase(int status);
+
+#endif

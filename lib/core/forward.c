@@ -1,0 +1,189 @@
+/*
+ * The service's side of an exchange: a call to the target that was picked, bodies in both directions with back-pressure
+ * from end to end, and the deadline of each step. Forwarding is where the chain of filters ends, not a filter.
+ */
+#include "core/engine.h"
+
+#include <stdio.h>
+
+#include "core/config.h"
+#include "core/service.h"
+
+/* ---- the request */
+
+static struct fg_str
+host_for_service(const struct fg_exchange *x)
+{
+	switch (x->service->host_mode) {
+	case FG_HOST_TARGET:
+		return x->target->authority;
+	case FG_HOST_NAME:
+		return x->service->host_name;
+	case FG_HOST_PRESERVE:
+		break;
+	}
+	return x->req.authority;
+}
+
+static struct fg_call_header *
+call_headers(struct fg_exchange *x, size_t *count)
+{
+	const struct fg_headers *headers = &x->req.headers;
+	struct fg_call_header *out = fg_arena_alloc(&x->arena, (headers->count + 1) * sizeof(*out));
+	size_t n = 0;
+
+	out[n++] = (struct fg_call_header){.name = FG_STR("Host"), .value = host_for_service(x)};
+	for (size_t i = 0; i < headers->count; i++)
+		if (headers->v[i].id != FG_HDR_HOST && headers->v[i].id != FG_HDR_CONTENT_LENGTH)
+			out[n++] = (struct fg_call_header){.name = headers->v[i].name, .value = headers->v[i].value};
+	*count = n;
+	return out;
+}
+
+/* ---- the body, from the client to the service */
+
+static enum fg_flow
+on_send(void *arg, char *buf, size_t size, size_t *len)
+{
+	struct fg_exchange *x = arg;
+	size_t n = x->body.len < size ? x->body.len : size;
+
+	if (n == 0 && !x->body_last) {
+		x->send_paused = true;
+		fg_exchange_wait_for(x, FG_WAIT_CLIENT_BODY);
+		return FG_FLOW_PAUSE;
+	}
+	if (n > 0)
+		memcpy(buf, x->body.p, n);
+	fg_buf_consume(&x->body, n);
+	*len = n;
+	if (x->body_last && x->body.len == 0)
+		fg_exchange_wait_for(x, x->head_sent ? FG_WAIT_SERVICE_BODY : FG_WAIT_RESPONSE);
+	else
+		fg_exchange_wait_for(x, FG_WAIT_SERVICE_READS);
+	fg_exchange_touch(x);
+	if (!x->body_last && x->front != NULL)
+		x->front_ops->want_body(x->front);
+	return FG_FLOW_GO;
+}
+
+void
+fg_forward_on_body(struct fg_exchange *x)
+{
+	if (!x->send_paused || x->call == NULL)
+		return;
+	x->send_paused = false;
+	fg_call_resume_send(x->call);
+}
+
+/* ---- the response, from the service to the client */
+
+static enum fg_flow
+on_status(void *arg, int status)
+{
+	struct fg_exchange *x = arg;
+
+	x->first_byte = fg_loop_clock(x->gw->loop)->mono;
+	x->resp.status = status;
+	return FG_FLOW_GO;
+}
+
+static enum fg_flow
+on_header(void *arg, struct fg_str name, struct fg_str value)
+{
+	struct fg_exchange *x = arg;
+	struct fg_headers *headers = &x->resp.headers;
+
+	if (fg_headers_add(headers, fg_arena_str(&x->arena, name), fg_arena_str(&x->arena, value)) == FG_OK)
+		return FG_FLOW_GO;
+	fg_call_fail_with(x->call, FG_ERR_SERVICE_HEADERS_TOO_LARGE);
+	return FG_FLOW_FAIL;
+}
+
+static enum fg_flow
+on_head_end(void *arg)
+{
+	struct fg_exchange *x = arg;
+
+	fg_headers_remove_hop_by_hop(&x->resp.headers);
+	fg_exchange_wait_for(x, FG_WAIT_SERVICE_BODY);
+	fg_engine_send_head(x);
+	return FG_FLOW_GO;
+}
+
+static enum fg_flow
+on_body(void *arg, struct fg_str chunk)
+{
+	struct fg_exchange *x = arg;
+
+	if (x->front_ops->send_body(x->front, chunk) == FG_FLOW_PAUSE) {
+		x->receive_paused = true;
+		fg_exchange_wait_for(x, FG_WAIT_CLIENT_READS);
+		return FG_FLOW_PAUSE;
+	}
+	x->sent += (int64_t)chunk.len;
+	fg_exchange_touch(x);
+	return FG_FLOW_GO;
+}
+
+void
+fg_forward_on_writable(struct fg_exchange *x)
+{
+	if (!x->receive_paused || x->call == NULL)
+		return;
+	x->receive_paused = false;
+	fg_exchange_wait_for(x, FG_WAIT_SERVICE_BODY);
+	fg_call_resume_body(x->call);
+}
+
+static void
+on_end(void *arg, enum fg_err err)
+{
+	struct fg_exchange *x = arg;
+	struct fg_call_times times;
+
+	fg_call_get_times(x->call, &times);
+	x->connected = times.connected;
+	x->call = NULL;
+	if (err == FG_OK && x->head_sent)
+		fg_engine_complete(x);
+	else if (x->head_sent)
+		fg_engine_break(x, err);
+	else
+		fg_exchange_refuse(x, err == FG_OK ? FG_ERR_SERVICE_RESPONSE_INVALID : err);
+}
+
+static const struct fg_call_ops call_ops = {
+    .on_status = on_status,
+    .on_header = on_header,
+    .on_head_end = on_head_end,
+    .on_body = on_body,
+    .on_send = on_send,
+    .on_end = on_end,
+};
+
+void
+fg_forward_start(struct fg_exchange *x)
+{
+	struct fg_gateway *gw = x->gw;
+	const struct fg_request *req = &x->req;
+	struct fg_call_spec spec;
+
+	x->state = FG_X_FORWARDING;
+	x->target = fg_service_pick(x->service, &gw->service_state[x->service->index]);
+	x->called = fg_loop_clock(gw->loop)->mono;
+	fg_headers_init(&x->resp.headers, &x->arena);
+	spec = (struct fg_call_spec){
+	    .endpoint = x->target->endpoint,
+	    .method = req->method,
+	    .target = x->forward_target,
+	    .has_body = req->has_body || req->content_length == 0,
+	    .body_length = req->has_body ? req->content_length : 0,
+	    .replayable = !req->has_body && fg_method_is_idempotent(req->method_id),
+	    .arena = &x->arena,
+	};
+	spec.headers = call_headers(x, &spec.header_count);
+	x->call = fg_call_start(gw->client, &spec, &call_ops, x);
+	x->waiting_on = "service";
+	fg_exchange_wait_for(x, req->has_body ? FG_WAIT_SERVICE_READS : FG_WAIT_RESPONSE);
+}

@@ -2,12 +2,17 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/access_log.h \
 	lib/core/admin.h \
 	lib/core/config.h \
-	lib/core/exchange.h \
+	lib/core/edit.c lib/core/edit.h \
+	lib/core/engine.h \
+	lib/core/exchange.c lib/core/exchange.h \
+	lib/core/forward.c \
 	lib/core/headers.c lib/core/headers.h \
 	lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \
+	lib/core/reply.c \
+	lib/core/request.c \
 	lib/core/router.h \
-	lib/core/service.h \
+	lib/core/service.c lib/core/service.h \
 	lib/core/stats.h \
 	lib/core/uri.c lib/core/uri.h lib/core/uri_parts.c \
 	lib/core/var.h

@@ -1,0 +1,324 @@
+/*
+ * faregate explain: the decision about one request, step by step, by the function that the worker runs. Nothing is
+ * sent, nothing is counted.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "core/config.h"
+#include "core/exchange.h"
+#include "fcgi-app/commands.h"
+
+enum { MOST_STEPS = 4096, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
+
+struct step {
+	const char *who, *outcome;
+	struct fg_str detail;
+};
+
+struct considered {
+	struct fg_str route, path;
+	const char *ruled_out_by; /* NULL: taken */
+};
+
+struct explanation {
+	struct step steps[MOST_STEPS];
+	struct considered considered[MOST_STEPS];
+	size_t step_count, considered_count;
+};
+
+struct asked {
+	const char *file, *method, *url, *client_ip;
+	struct fg_param params[FG_MAX_PARAMS];
+	size_t param_count;
+	bool json;
+	struct fg_arena arena;
+};
+
+static const char usage[] =
+    "usage: faregate explain [-c FILE] [-H 'NAME: VALUE']... [--ip ADDRESS] [--json] METHOD URL\n";
+
+static const char help[] =
+    "\n"
+    "Says which route a request takes and why not the others, then what each policy decides, in order.\n"
+    "Nothing is sent and nothing is counted.\n"
+    "\n"
+    "  -c FILE           the configuration\n"
+    "  -H 'NAME: VALUE'  a header of the request; may be repeated\n"
+    "  --ip ADDRESS      who is connected to the web server (default 127.0.0.1)\n"
+    "  --json            for programs\n"
+    "\n"
+    "URL is a path (/orders/7?x=1) or whole (https://api.example.com/orders/7).\n"
+    "Exit status: 0 the request would be forwarded or answered, 1 it would be refused, 2 usage, 3 no configuration.\n";
+
+static void
+on_step(void *arg, const char *who, const char *outcome, struct fg_str detail)
+{
+	struct explanation *e = arg;
+
+	if (e->step_count < MOST_STEPS)
+		e->steps[e->step_count++] = (struct step){who, outcome, detail};
+}
+
+static void
+on_considered(void *arg, const struct fg_route_rule *rule, const char *ruled_out_by)
+{
+	struct explanation *e = arg;
+
+	if (e->considered_count < MOST_STEPS)
+		e->considered[e->considered_count++] = (struct considered){rule->name, rule->path, ruled_out_by};
+}
+
+/* ---- what was asked */
+
+static void
+add_param(struct asked *asked, struct fg_str name, struct fg_str value)
+{
+	if (asked->param_count < FG_MAX_PARAMS)
+		asked->params[asked->param_count++] = (struct fg_param){.name = name, .value = value};
+}
+
+/* "X-Api-Version: 2" as a web server hands it over: HTTP_X_API_VERSION. */
+static bool
+add_header(struct asked *asked, struct fg_str line)
+{
+	size_t colon = fg_str_find(line, ':');
+	struct fg_str name = fg_str_slice(line, 0, colon), value = fg_str_trim(fg_str_slice(line, colon + 1, line.len));
+	char *cgi_name;
+
+	if (colon == line.len || !fg_is_token(name))
+		return false;
+	if (fg_str_ieq(name, FG_STR("Content-Type")) || fg_str_ieq(name, FG_STR("Content-Length")))
+		cgi_name = fg_arena_cstr(&asked->arena, name);
+	else
+		cgi_name = fg_arena_cstr(&asked->arena, FG_ARENA_CONCAT(&asked->arena, FG_STR("HTTP_"), name));
+	for (char *c = cgi_name; *c != '\0'; c++)
+		*c = *c == '-' ? '_' : fg_ascii_upper(*c);
+	add_param(asked, fg_str_from(cgi_name), value);
+	return true;
+}
+
+static void
+add_request_line(struct asked *asked)
+{
+	struct fg_str url = fg_str_from(asked->url);
+
+	add_param(asked, FG_STR("REQUEST_METHOD"), fg_str_from(asked->method));
+	add_param(asked, FG_STR("REQUEST_URI"), url);
+	add_param(asked, FG_STR("SERVER_PROTOCOL"), FG_STR("HTTP/1.1"));
+	add_param(asked, FG_STR("SERVER_NAME"), FG_STR("localhost"));
+	add_param(asked, FG_STR("SERVER_PORT"), FG_STR("80"));
+	add_param(asked, FG_STR("REMOTE_ADDR"), fg_str_from(asked->client_ip));
+	if (fg_str_starts_with(url, FG_STR("https://")))
+		add_param(asked, FG_STR("REQUEST_SCHEME"), FG_STR("https"));
+}
+
+/* FG_EXIT_OK, or the status to leave with. */
+static int
+parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
+{
+	static const struct option options[] = {
+	    {"help", no_argument, NULL, 'h'},
+	    {"ip", required_argument, NULL, 'i'},
+	    {"json", no_argument, NULL, 'j'},
+	    {NULL, 0, NULL, 0},
+	};
+	int option;
+
+	*is_over = true;
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "c:H:", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			asked->file = optarg;
+			break;
+		case 'H':
+			if (add_header(asked, fg_str_from(optarg)))
+				break;
+			fprintf(stderr, "faregate explain: \"%s\" is not a header: write 'Name: value'\n", optarg);
+			return FG_EXIT_USAGE;
+		case 'i':
+			asked->client_ip = optarg;
+			break;
+		case 'j':
+			asked->json = true;
+			break;
+		case 'h':
+			printf("%s%s", usage, help);
+			return FG_EXIT_OK;
+		default:
+			fputs(usage, stderr);
+			return FG_EXIT_USAGE;
+		}
+	}
+	if (argc - optind != 2) {
+		fputs(usage, stderr);
+		return FG_EXIT_USAGE;
+	}
+	asked->method = argv[optind];
+	asked->url = argv[optind + 1];
+	*is_over = false;
+	return FG_EXIT_OK;
+}
+
+/* ---- what was decided */
+
+static void
+print_text(struct fg_exchange *x, const struct explanation *e)
+{
+	printf("%.*s %.*s\n", FG_STR_ARG(x->req.method), FG_STR_ARG(x->req.uri.raw));
+	if (x->req.uri.path.len > 0)
+		printf("  canonical   %.*s\n", FG_STR_ARG(x->req.uri.path));
+	printf("  host        %.*s\n", FG_STR_ARG(x->req.host));
+	printf("  client      %.*s\n", FG_STR_ARG(x->req.client_text));
+	if (e->considered_count > 0)
+		printf("routes considered, the most specific first\n");
+	for (size_t i = 0; i < e->considered_count; i++) {
+		const struct considered *c = &e->considered[i];
+
+		printf("  %-11s %.*s (%.*s)%s%s\n", c->ruled_out_by == NULL ? "taken" : "not", FG_STR_ARG(c->route),
+		    FG_STR_ARG(c->path), c->ruled_out_by == NULL ? "" : ": ",
+		    c->ruled_out_by == NULL ? "" : c->ruled_out_by);
+	}
+	printf("decision\n");
+	for (size_t i = 0; i < e->step_count; i++)
+		printf("  %-11s %s%s%.*s\n", e->steps[i].who, e->steps[i].outcome, e->steps[i].detail.len > 0 ? ": " : "",
+		    FG_STR_ARG(e->steps[i].detail));
+	if (x->terminal != FG_TERMINAL_FORWARD)
+		return;
+	printf("headers for the service\n");
+	for (size_t i = 0; i < x->req.headers.count; i++)
+		printf("  %.*s: %.*s\n", FG_STR_ARG(x->req.headers.v[i].name), FG_STR_ARG(x->req.headers.v[i].value));
+}
+
+static void
+add_json(struct fg_buf *out, const char *key, struct fg_str value)
+{
+	fg_buf_printf(out, "\"%s\":\"", key);
+	fg_buf_add_json(out, value);
+	fg_buf_add_char(out, '"');
+}
+
+static void
+add_headers_json(struct fg_buf *out, const struct fg_headers *headers)
+{
+	for (size_t i = 0; i < headers->count; i++) {
+		fg_buf_add(out, i == 0 ? FG_STR("{") : FG_STR(",{"));
+		add_json(out, "name", headers->v[i].name);
+		fg_buf_add_char(out, ',');
+		add_json(out, "value", headers->v[i].value);
+		fg_buf_add_char(out, '}');
+	}
+}
+
+static void
+print_json(struct fg_exchange *x, const struct explanation *e)
+{
+	bool is_forwarded = x->terminal == FG_TERMINAL_FORWARD;
+	struct fg_buf out;
+
+	fg_buf_init(&out, MOST_OUTPUT_BYTES);
+	fg_buf_add_char(&out, '{');
+	add_json(&out, "method", x->req.method);
+	fg_buf_add_char(&out, ',');
+	add_json(&out, "path", x->req.uri.path);
+	fg_buf_add_char(&out, ',');
+	add_json(&out, "host", x->req.host);
+	fg_buf_add_char(&out, ',');
+	add_json(&out, "route", x->route == NULL ? FG_STR_NONE : x->route->name);
+	fg_buf_add_char(&out, ',');
+	add_json(&out, "reason", fg_str_from(fg_err_token(x->reason)));
+	fg_buf_printf(&out, ",\"status\":%d,\"considered\":[", is_forwarded ? 0 : x->resp.status);
+	for (size_t i = 0; i < e->considered_count; i++) {
+		fg_buf_add(&out, i == 0 ? FG_STR("{") : FG_STR(",{"));
+		add_json(&out, "route", e->considered[i].route);
+		fg_buf_add_char(&out, ',');
+		if (e->considered[i].ruled_out_by == NULL)
+			fg_buf_add(&out, FG_STR("\"taken\":true}"));
+		else {
+			add_json(&out, "ruled_out_by", fg_str_from(e->considered[i].ruled_out_by));
+			fg_buf_add_char(&out, '}');
+		}
+	}
+	fg_buf_add(&out, FG_STR("],\"steps\":["));
+	for (size_t i = 0; i < e->step_count; i++) {
+		fg_buf_add(&out, i == 0 ? FG_STR("{") : FG_STR(",{"));
+		add_json(&out, "who", fg_str_from(e->steps[i].who));
+		fg_buf_add_char(&out, ',');
+		add_json(&out, "outcome", fg_str_from(e->steps[i].outcome));
+		fg_buf_add_char(&out, ',');
+		add_json(&out, "detail", e->steps[i].detail);
+		fg_buf_add_char(&out, '}');
+	}
+	fg_buf_add_char(&out, ']');
+	if (is_forwarded) {
+		fg_buf_add_char(&out, ',');
+		add_json(&out, "service", x->service->name);
+		fg_buf_add_char(&out, ',');
+		add_json(&out, "target", x->forward_target);
+		fg_buf_add(&out, FG_STR(",\"headers\":["));
+		add_headers_json(&out, &x->req.headers);
+		fg_buf_add_char(&out, ']');
+	}
+	printf("%.*s}\n", FG_STR_ARG(fg_buf_str(&out)));
+	fg_buf_fini(&out);
+}
+
+static int
+explain(const struct asked *asked, const struct fg_config *config)
+{
+	struct explanation *e = calloc(1, sizeof(*e));
+	struct fg_route_trace route_trace = {.considered = on_considered, .arg = e};
+	struct fg_decision_trace trace = {.step = on_step, .route = &route_trace, .arg = e};
+	struct fg_log log = {.level = FG_LOG_ERROR};
+	struct fg_gateway gw;
+	struct fg_exchange *x;
+	int status;
+
+	FG_ASSERT(e != NULL);
+	fg_gateway_init(&gw, config, NULL, NULL, &log);
+	x = fg_exchange_new_offline(&gw, asked->params, asked->param_count, &trace);
+	fg_exchange_decide(x);
+	if (asked->json)
+		print_json(x, e);
+	else
+		print_text(x, e);
+	status = x->terminal == FG_TERMINAL_REFUSED ? FG_EXIT_INPUT : FG_EXIT_OK;
+	fg_exchange_free(x);
+	fg_gateway_fini(&gw);
+	free(e);
+	return status;
+}
+
+int
+fg_cmd_explain(int argc, char **argv)
+{
+	struct asked asked = {.file = fg_config_file_default(), .client_ip = "127.0.0.1"};
+	struct fg_config *config = NULL;
+	struct fg_buf errors;
+	enum fg_err err;
+	bool is_over;
+	int status;
+
+	fg_arena_init(&asked.arena, FG_MAX_EXCHANGE_ARENA_BYTES, NULL, 0);
+	status = parse_arguments(&asked, argc, argv, &is_over);
+	if (!is_over) {
+		fg_buf_init(&errors, FG_MAX_CONFIG_BYTES);
+		err = fg_config_load(&config, asked.file, &errors);
+		if (err == FG_OK) {
+			add_request_line(&asked);
+			status = explain(&asked, config);
+			fg_config_free(config);
+		} else {
+			fprintf(stderr, "%.*s", FG_STR_ARG(fg_buf_str(&errors)));
+			status = err == FG_ERR_SYSTEM ? FG_EXIT_ENVIRONMENT : FG_EXIT_INPUT;
+		}
+		fg_buf_fini(&errors);
+	}
+	fg_arena_fini(&asked.arena);
+	return status;
+}

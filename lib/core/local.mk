@@ -13,6 +13,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/request.c \
 	lib/core/router.h \
 	lib/core/service.c lib/core/service.h \
-	lib/core/stats.h \
+	lib/core/stats.c lib/core/stats.h lib/core/stats_file.c lib/core/stats_layout.h \
+	lib/core/stats_prometheus.c lib/core/stats_read.c lib/core/stats_report.c \
 	lib/core/uri.c lib/core/uri.h lib/core/uri_parts.c \
 	lib/core/var.h

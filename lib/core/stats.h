@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -26,7 +27,7 @@ enum { FG_STATS_BUCKETS = 14, FG_STATS_NAME_BYTES = 112, FG_STATS_MAX_WORKERS = 
 /* Of one route or one service. */
 struct fg_stats_series {
 	char name[FG_STATS_NAME_BYTES]; /* "route:orders", "service:users"; NUL-terminated; longer names end in a hash */
-	_Atomic uint64_t taken;         /* 0: free, 1: being named, 2: in use */
+	_Atomic uint64_t taken;         /* 0: no name yet; 1: in use */
 	_Atomic uint64_t by_class[6];   /* [0]: no status (client gone first); [1..5]: 1xx to 5xx */
 	_Atomic uint64_t bucket[FG_STATS_BUCKETS];
 	_Atomic uint64_t micros;        /* sum of durations */
@@ -36,13 +37,20 @@ struct fg_stats_series {
 enum fg_worker_state { FG_WORKER_FREE, FG_WORKER_STARTING, FG_WORKER_RUNNING, FG_WORKER_DRAINING };
 
 struct fg_stats_worker {
-	_Atomic int32_t pid;
+	_Atomic int32_t pid;         /* 0: not known yet */
 	_Atomic uint32_t state;      /* enum fg_worker_state */
 	_Atomic uint64_t generation; /* of its configuration */
 	_Atomic int64_t started;     /* wall clock */
 	_Atomic uint64_t exchanges;  /* ended */
 	_Atomic uint64_t in_flight;
 	_Atomic uint64_t connections; /* FastCGI connections open */
+};
+
+/* What the supervisor says of itself; all 0 where there is none (workers spawned by a web server). */
+struct fg_stats_pool {
+	pid_t pid;
+	uint64_t generation;                 /* of the configuration: 1 at start, +1 for each reload that took */
+	fg_usec started, reloaded, refused;  /* wall clock; of the last reload that took and that did not; 0: none */
 };
 
 /* Counters that belong to no route. */
@@ -57,14 +65,29 @@ enum fg_stats_counter {
 	FG_COUNT_MAX,
 };
 
-/* Pool side. path NULL: memory of this process and its children alone. capacity: routes and services to expect. */
+/*
+ * Supervisor's side: counters from zero, in a new file that takes the place of an old one; whoever has the old one
+ * mapped goes on with it. path NULL: memory of this process and its children alone. capacity: routes and services
+ * together; there is room for as many again, for reloads. FG_ERR_SYSTEM with errno set.
+ */
 enum fg_err fg_stats_create(struct fg_stats **out, const char *path, size_t capacity) FG_MUST_CHECK;
-/* Reader's side (`faregate status`); the pool need not run any more. FG_ERR_SYSTEM, FG_ERR_SYNTAX (another version). */
+/*
+ * For processes that a web server spawns: the file that the first of them makes. One of another version is replaced.
+ * FG_ERR_SYSTEM with errno set (a folder that is not writable, most often).
+ */
+enum fg_err fg_stats_join(struct fg_stats **out, const char *path, size_t capacity) FG_MUST_CHECK;
+/*
+ * Reader's side (`faregate status`); the pool need not run any more. Only the functions that take a const struct
+ * fg_stats may be called on it. FG_ERR_SYSTEM with errno set, FG_ERR_SYNTAX (of another version, or no such file).
+ */
 enum fg_err fg_stats_open(struct fg_stats **out, const char *path) FG_MUST_CHECK;
-/* Unmaps; the file stays unless unlink_file. */
+/* Unmaps; the file stays unless unlink_file (and it still is the one that was mapped). NULL does nothing. */
 void fg_stats_close(struct fg_stats *stats, bool unlink_file);
 
-/* Points every route and service of the configuration to its series (finding it by name, or taking a free one). */
+/*
+ * Points every route and service of the configuration to its series (finding it by name, or taking a free one).
+ * Requests that no route took are counted under "_none", those of the gateway's own pages under "_admin".
+ */
 void fg_stats_attach(struct fg_stats *stats, struct fg_config *config);
 
 /* At the end of an exchange: route, service, reason, duration, bytes. */
@@ -75,13 +98,21 @@ void fg_stats_add(struct fg_stats *stats, enum fg_stats_counter counter, uint64_
 uint64_t fg_stats_get(const struct fg_stats *stats, enum fg_stats_counter counter);
 uint64_t fg_stats_get_reason(const struct fg_stats *stats, enum fg_err reason);
 
-/* A free slot for a worker, taken; FG_STATS_MAX_WORKERS - 1 is shared by those that find none. */
+/*
+ * A slot for a worker, zeroed, FG_WORKER_STARTING: a free one, or one whose process is no more.
+ * FG_STATS_MAX_WORKERS - 1 is shared by those that find none.
+ */
 unsigned fg_stats_worker_slot(struct fg_stats *stats);
+/* The process is gone. */
+void fg_stats_worker_free(struct fg_stats *stats, unsigned slot);
 struct fg_stats_worker *fg_stats_worker(struct fg_stats *stats, unsigned slot);
+const struct fg_stats_worker *fg_stats_worker_read(const struct fg_stats *stats, unsigned slot);
 
-/* The supervisor's own: pid, generation (1 at start, +1 for each reload that took), when the last reload was, and
-   whether it was refused. */
+/* The supervisor's: at its start (generation 1) and after each reload that took, which is counted. */
 void fg_stats_set_pool(struct fg_stats *stats, pid_t pid, uint64_t generation, fg_usec wall);
+/* A reload that did not take; counted. */
+void fg_stats_set_refused(struct fg_stats *stats, fg_usec wall);
+void fg_stats_get_pool(const struct fg_stats *stats, struct fg_stats_pool *pool);
 uint64_t fg_stats_generation(const struct fg_stats *stats);
 
 /* Prometheus text format 0.0.4. Series without a single exchange are left out, so the size follows use. */

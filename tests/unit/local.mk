@@ -4,6 +4,9 @@ check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
 tests_unit_unit_SOURCES = \
 	tests/unit/main.c tests/unit/suites.h tests/unit/unit.h \
+	tests/unit/json.c tests/unit/json.h \
+	tests/unit/prometheus.c tests/unit/prometheus.h \
+	tests/unit/stats_test.c \
 	tests/unit/base_test.c \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/loop_test.c

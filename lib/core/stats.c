@@ -1,0 +1,268 @@
+/*
+ * Counters in shared memory: the series by name, and counting itself. The memory is stats_file.c; what it looks like to
+ * people and programs is stats_prometheus.c and stats_report.c.
+ */
+#include "core/stats.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "core/config.h"
+#include "core/exchange.h"
+#include "core/stats_layout.h"
+
+static const fg_usec bounds[FG_STATS_BUCKETS - 1] = FG_STATS_BOUNDS;
+
+/* ---- series by name */
+
+/* FNV-1a: the same in every process that maps the file, unlike fg_str_hash(). Names are the configuration's. */
+static uint64_t
+name_hash(struct fg_str name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < name.len; i++)
+		hash = (hash ^ (unsigned char)name.p[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/* kind and name in one; a name that is too long keeps its beginning, then a hash of the whole. */
+static void
+format_name(char out[FG_STATS_NAME_BYTES], const char *kind, struct fg_str name)
+{
+	size_t kind_len = strlen(kind), room = FG_STATS_NAME_BYTES - 1 - kind_len, keep = name.len;
+
+	if (keep > room) {
+		keep = room - 17;
+		/* Not in the middle of a character. */
+		while (keep > 0 && ((unsigned char)name.p[keep] & 0xc0) == 0x80)
+			keep--;
+	}
+	memset(out, 0, FG_STATS_NAME_BYTES);
+	memcpy(out, kind, kind_len);
+	if (keep > 0)
+		memcpy(out + kind_len, name.p, keep);
+	if (keep < name.len)
+		snprintf(out + kind_len + keep, 18, "~%016llx", (unsigned long long)name_hash(name));
+}
+
+/* A new series of that name; NULL when all are in use. */
+static struct fg_stats_series *
+series_take(struct fg_stats *stats, const char name[FG_STATS_NAME_BYTES], uint32_t *number)
+{
+	struct fg_stats_series *series;
+
+	/* Asked first, so that a full table does not count on towards an overflow. */
+	if (fg_stats_series_count(stats) == stats->shared->series_max)
+		return NULL;
+	*number = atomic_fetch_add(&stats->shared->series_count, 1);
+	if (*number >= stats->shared->series_max)
+		return NULL;
+	series = &stats->shared->series[*number].series;
+	memcpy(series->name, name, FG_STATS_NAME_BYTES);
+	atomic_store_explicit(&series->taken, 1, memory_order_release);
+	return series;
+}
+
+static struct fg_stats_series *
+series_find(struct fg_stats *stats, const char *kind, struct fg_str name, unsigned other)
+{
+	uint32_t mask = stats->shared->index_max - 1, number = 0;
+	struct fg_stats_series *mine = NULL;
+	char full[FG_STATS_NAME_BYTES];
+
+	format_name(full, kind, name);
+	/* The table is at most half full, so a free entry ends every search. */
+	for (uint32_t at = (uint32_t)name_hash(fg_str_from(full)) & mask;; at = (at + 1) & mask) {
+		uint32_t entry = atomic_load_explicit(&stats->index[at], memory_order_acquire);
+
+		if (entry == 0 && mine == NULL) {
+			mine = series_take(stats, full, &number);
+			if (mine == NULL)
+				return &stats->shared->series[other].series;
+		}
+		if (entry == 0 && atomic_compare_exchange_strong(&stats->index[at], &entry, number + 1))
+			return mine;
+		if (strcmp(stats->shared->series[entry - 1].series.name, full) == 0)
+			/* Another process was faster with this name: ours stays empty, and so is never shown. */
+			return &stats->shared->series[entry - 1].series;
+	}
+}
+
+void
+fg_stats_attach(struct fg_stats *stats, struct fg_config *config)
+{
+	for (size_t i = 0; i < config->route_count; i++)
+		config->routes[i]->stats = series_find(stats, "route:", config->routes[i]->name, FG_SERIES_ROUTE_OTHER);
+	for (size_t i = 0; i < config->service_count; i++)
+		config->services[i]->stats =
+		    series_find(stats, "service:", config->services[i]->name, FG_SERIES_SERVICE_OTHER);
+}
+
+/* ---- counting */
+
+static void
+add(_Atomic uint64_t *number, uint64_t n)
+{
+	atomic_fetch_add_explicit(number, n, memory_order_relaxed);
+}
+
+static void
+count_in_series(struct fg_stats_series *series, unsigned class, fg_usec micros, uint64_t bytes_in, uint64_t bytes_out)
+{
+	unsigned bucket = 0;
+
+	while (bucket < FG_STATS_BUCKETS - 1 && micros > bounds[bucket])
+		bucket++;
+	add(&series->by_class[class], 1);
+	add(&series->bucket[bucket], 1);
+	add(&series->micros, micros > 0 ? (uint64_t)micros : 0);
+	if (bytes_in > 0)
+		add(&series->bytes_in, bytes_in);
+	if (bytes_out > 0)
+		add(&series->bytes_out, bytes_out);
+}
+
+void
+fg_stats_count_exchange(struct fg_stats *stats, unsigned worker, const struct fg_exchange *x)
+{
+	struct fg_stats_series *series = &stats->shared->series[FG_SERIES_ROUTE_NONE].series;
+	unsigned class = x->head_sent && x->resp.status >= 100 && x->resp.status < 600 ? (unsigned)x->resp.status / 100 : 0;
+
+	if (x->route != NULL)
+		series = x->route->stats;
+	else if (x->reason == FG_ERR_ADMIN || x->reason == FG_ERR_ADMIN_FORBIDDEN)
+		series = &stats->shared->series[FG_SERIES_ROUTE_ADMIN].series;
+	if (series != NULL)
+		count_in_series(series, class, x->ended - x->started, (uint64_t)x->received, (uint64_t)x->sent);
+	if (x->called != 0 && x->service != NULL && x->service->stats != NULL)
+		count_in_series(x->service->stats, class, x->ended - x->called, (uint64_t)x->received, (uint64_t)x->sent);
+	fg_stats_count_reason(stats, x->reason);
+	add(&fg_stats_worker(stats, worker)->exchanges, 1);
+}
+
+void
+fg_stats_count_reason(struct fg_stats *stats, enum fg_err reason)
+{
+	FG_ASSERT((unsigned)reason < FG_ERR_COUNT);
+	add(&stats->shared->reasons[reason], 1);
+}
+
+void
+fg_stats_add(struct fg_stats *stats, enum fg_stats_counter counter, uint64_t n)
+{
+	FG_ASSERT((unsigned)counter < FG_COUNT_MAX);
+	add(&stats->shared->counters[counter], n);
+}
+
+uint64_t
+fg_stats_get(const struct fg_stats *stats, enum fg_stats_counter counter)
+{
+	FG_ASSERT((unsigned)counter < FG_COUNT_MAX);
+	return fg_stats_load(&stats->shared->counters[counter]);
+}
+
+uint64_t
+fg_stats_get_reason(const struct fg_stats *stats, enum fg_err reason)
+{
+	FG_ASSERT((unsigned)reason < FG_ERR_COUNT);
+	return fg_stats_load(&stats->shared->reasons[reason]);
+}
+
+/* ---- workers and the pool */
+
+static void
+worker_clear(struct fg_stats_worker *worker)
+{
+	atomic_store(&worker->pid, 0);
+	atomic_store(&worker->generation, 0);
+	atomic_store(&worker->started, 0);
+	atomic_store(&worker->exchanges, 0);
+	atomic_store(&worker->in_flight, 0);
+	atomic_store(&worker->connections, 0);
+}
+
+unsigned
+fg_stats_worker_slot(struct fg_stats *stats)
+{
+	for (unsigned slot = 0; slot < FG_STATS_MAX_WORKERS - 1; slot++) {
+		struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
+		uint32_t state = atomic_load(&worker->state);
+		int32_t pid = atomic_load(&worker->pid);
+
+		if (state != FG_WORKER_FREE && (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH))
+			continue;
+		/* The pid tells two that find the same dead worker apart; the state, two that find the same free slot. */
+		if (pid != 0 && !atomic_compare_exchange_strong(&worker->pid, &pid, 0))
+			continue;
+		if (!atomic_compare_exchange_strong(&worker->state, &state, FG_WORKER_STARTING))
+			continue;
+		worker_clear(worker);
+		return slot;
+	}
+	return FG_STATS_MAX_WORKERS - 1;
+}
+
+void
+fg_stats_worker_free(struct fg_stats *stats, unsigned slot)
+{
+	struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
+
+	if (slot == FG_STATS_MAX_WORKERS - 1)
+		return;
+	worker_clear(worker);
+	atomic_store(&worker->state, FG_WORKER_FREE);
+}
+
+struct fg_stats_worker *
+fg_stats_worker(struct fg_stats *stats, unsigned slot)
+{
+	FG_ASSERT(slot < FG_STATS_MAX_WORKERS);
+	return &stats->shared->workers[slot].worker;
+}
+
+const struct fg_stats_worker *
+fg_stats_worker_read(const struct fg_stats *stats, unsigned slot)
+{
+	FG_ASSERT(slot < FG_STATS_MAX_WORKERS);
+	return &stats->shared->workers[slot].worker;
+}
+
+void
+fg_stats_set_pool(struct fg_stats *stats, pid_t pid, uint64_t generation, fg_usec wall)
+{
+	atomic_store(&stats->shared->pid, (int32_t)pid);
+	atomic_store(generation > 1 ? &stats->shared->reloaded : &stats->shared->started, wall);
+	if (generation > 1)
+		fg_stats_add(stats, FG_COUNT_RELOADS, 1);
+	/* Last: whoever waits for the generation then sees the rest too. */
+	atomic_store(&stats->shared->generation, generation);
+}
+
+void
+fg_stats_set_refused(struct fg_stats *stats, fg_usec wall)
+{
+	atomic_store(&stats->shared->refused, wall);
+	fg_stats_add(stats, FG_COUNT_RELOADS_REFUSED, 1);
+}
+
+void
+fg_stats_get_pool(const struct fg_stats *stats, struct fg_stats_pool *pool)
+{
+	*pool = (struct fg_stats_pool){
+	    .pid = atomic_load(&stats->shared->pid),
+	    .generation = atomic_load(&stats->shared->generation),
+	    .started = atomic_load(&stats->shared->started),
+	    .reloaded = atomic_load(&stats->shared->reloaded),
+	    .refused = atomic_load(&stats->shared->refused),
+	};
+}
+
+uint64_t
+fg_stats_generation(const struct fg_stats *stats)
+{
+	return atomic_load(&stats->shared->generation);
+}

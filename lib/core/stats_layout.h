@@ -1,0 +1,92 @@
+/*
+ * How the counters lie in shared memory: between stats.c, which writes it, and stats_format.c, which reads it. Nobody
+ * else includes this. Everything that changes while somebody else looks on is an atomic; no reader needs a lock.
+ */
+#ifndef FG_CORE_STATS_LAYOUT_H
+#define FG_CORE_STATS_LAYOUT_H
+
+#include <stdalign.h>
+
+#include "core/stats.h"
+
+#define FG_STATS_MAGIC UINT64_C(0x3173746174536746)
+
+/* Series that always are there, in this order. */
+enum { FG_SERIES_ROUTE_OTHER, FG_SERIES_SERVICE_OTHER, FG_SERIES_ROUTE_NONE, FG_SERIES_ROUTE_ADMIN, FG_SERIES_FIXED };
+
+struct fg_stats_shared {
+	_Atomic uint64_t magic; /* written last */
+	uint64_t layout;        /* sizes and counts that a reader must agree on */
+	uint64_t size;          /* of the whole */
+	uint32_t series_max;    /* fixed from here on */
+	uint32_t index_max;     /* a power of two */
+
+	_Atomic int32_t pid;
+	_Atomic uint32_t series_count; /* handed out; may pass series_max, which then is the number */
+	_Atomic uint64_t generation;
+	_Atomic int64_t started, reloaded, refused;
+
+	alignas(64) _Atomic uint64_t counters[FG_COUNT_MAX];
+	alignas(64) _Atomic uint64_t reasons[FG_ERR_COUNT];
+	struct {
+		alignas(64) struct fg_stats_worker worker; /* a cache line of its own */
+	} workers[FG_STATS_MAX_WORKERS];
+	/*
+	 * Then: series[series_max], handed out in order, so that memory follows use; then index[index_max], a hash table by
+	 * name of 1 + the number of a series; 0 is free. An entry never changes once it is set.
+	 */
+	struct {
+		alignas(64) struct fg_stats_series series;
+	} series[];
+};
+
+struct fg_stats {
+	struct fg_stats_shared *shared; /* owned mapping */
+	_Atomic uint32_t *index;        /* within it */
+	char *path;                     /* owned; NULL: no file */
+	dev_t dev;                      /* the file's identity */
+	ino_t ino;
+};
+
+static inline uint64_t
+fg_stats_load(const _Atomic uint64_t *number)
+{
+	return atomic_load_explicit(number, memory_order_relaxed);
+}
+
+/* ---- stats_read.c */
+
+enum { FG_STATS_STATES = FG_WORKER_DRAINING + 1 };
+
+extern const char *const fg_stats_class_names[6];
+extern const char *const fg_stats_state_names[FG_STATS_STATES];
+
+/* One series as it was at one moment. */
+struct fg_stats_snapshot {
+	struct fg_str name; /* without its kind; borrowed from the shared memory */
+	uint64_t by_class[6], bucket[FG_STATS_BUCKETS];
+	uint64_t requests, micros, bytes_in, bytes_out;
+};
+
+/* Over all workers. */
+struct fg_stats_sums {
+	uint64_t by_state[FG_STATS_STATES], in_flight, connections;
+};
+
+/* kind: "route:" or "service:". False for a series of another kind, or one that nothing was counted in. */
+bool fg_stats_snapshot_take(struct fg_stats_snapshot *snap, const struct fg_stats *stats, uint32_t number,
+    struct fg_str kind);
+struct fg_stats_sums fg_stats_sum(const struct fg_stats *stats);
+/* Microseconds as seconds, exactly: a double would round a sum of years. */
+void fg_stats_add_seconds(struct fg_buf *out, uint64_t micros);
+
+/* How many series have been handed out. */
+static inline uint32_t
+fg_stats_series_count(const struct fg_stats *stats)
+{
+	uint32_t count = atomic_load_explicit(&stats->shared->series_count, memory_order_acquire);
+
+	return count < stats->shared->series_max ? count : stats->shared->series_max;
+}
+
+#endif

@@ -1,0 +1,203 @@
+/*
+ * The counters in the Prometheus text format 0.0.4. Labels are bounded: routes and services of the configuration,
+ * classes of status codes, and the table of reasons.
+ */
+#include <config.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "core/stats.h"
+#include "core/stats_layout.h"
+
+static const fg_usec bounds[FG_STATS_BUCKETS - 1] = FG_STATS_BOUNDS;
+
+static void
+add_head(struct fg_buf *out, const char *name, const char *type, const char *help)
+{
+	fg_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* A label's value, quotes included; a backslash, a quote and a line feed are escaped, nothing else is. */
+static void
+add_label(struct fg_buf *out, struct fg_str value)
+{
+	fg_buf_add_char(out, '"');
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.p[i] == '\n') {
+			fg_buf_add(out, FG_STR("\\n"));
+			continue;
+		}
+		if (value.p[i] == '"' || value.p[i] == '\\')
+			fg_buf_add_char(out, '\\');
+		fg_buf_add_char(out, value.p[i]);
+	}
+	fg_buf_add_char(out, '"');
+}
+
+static void
+add_number(struct fg_buf *out, uint64_t number)
+{
+	fg_buf_add_char(out, ' ');
+	fg_buf_add_u64(out, number);
+	fg_buf_add_char(out, '\n');
+}
+
+static void
+add_scalar(struct fg_buf *out, const char *name, const char *type, const char *help, uint64_t number)
+{
+	add_head(out, name, type, help);
+	fg_buf_add(out, fg_str_from(name));
+	add_number(out, number);
+}
+
+static void
+add_by_class(struct fg_buf *out, const struct fg_stats_snapshot *snap, const char *metric, const char *label)
+{
+	for (unsigned i = 0; i < FG_ARRAY_LEN(snap->by_class); i++) {
+		if (snap->by_class[i] == 0)
+			continue;
+		fg_buf_printf(out, "%s{%s=", metric, label);
+		add_label(out, snap->name);
+		fg_buf_printf(out, ",code=\"%s\"}", fg_stats_class_names[i]);
+		add_number(out, snap->by_class[i]);
+	}
+}
+
+static void
+add_histogram(struct fg_buf *out, const struct fg_stats_snapshot *snap, const char *metric, const char *label)
+{
+	uint64_t below = 0;
+
+	for (unsigned i = 0; i < FG_STATS_BUCKETS; i++) {
+		below += snap->bucket[i];
+		fg_buf_printf(out, "%s_bucket{%s=", metric, label);
+		add_label(out, snap->name);
+		fg_buf_add(out, FG_STR(",le=\""));
+		if (i < FG_STATS_BUCKETS - 1)
+			fg_buf_printf(out, "%g", (double)bounds[i] / FG_US_PER_S);
+		else
+			fg_buf_add(out, FG_STR("+Inf"));
+		fg_buf_add(out, FG_STR("\"}"));
+		add_number(out, below);
+	}
+	fg_buf_printf(out, "%s_sum{%s=", metric, label);
+	add_label(out, snap->name);
+	fg_buf_add(out, FG_STR("} "));
+	fg_stats_add_seconds(out, snap->micros);
+	fg_buf_printf(out, "\n%s_count{%s=", metric, label);
+	add_label(out, snap->name);
+	fg_buf_add_char(out, '}');
+	add_number(out, below);
+}
+
+static void
+add_received(struct fg_buf *out, const struct fg_stats_snapshot *snap, const char *metric, const char *label)
+{
+	fg_buf_printf(out, "%s{%s=", metric, label);
+	add_label(out, snap->name);
+	fg_buf_add_char(out, '}');
+	add_number(out, snap->bytes_in);
+}
+
+static void
+add_sent(struct fg_buf *out, const struct fg_stats_snapshot *snap, const char *metric, const char *label)
+{
+	fg_buf_printf(out, "%s{%s=", metric, label);
+	add_label(out, snap->name);
+	fg_buf_add_char(out, '}');
+	add_number(out, snap->bytes_out);
+}
+
+/* One metric over all series of a kind: its lines have to stand together. */
+static const struct {
+	const char *name, *type, *label, *help;
+	void (*format)(struct fg_buf *out, const struct fg_stats_snapshot *snap, const char *metric, const char *label);
+} series_metrics[] = {
+    {"faregate_requests_total", "counter", "route",
+	"Exchanges ended, by route and class of the status sent (none: the client left first).", add_by_class},
+    {"faregate_request_duration_seconds", "histogram", "route",
+	"From the first byte of a request to the end of its exchange.", add_histogram},
+    {"faregate_received_bytes_total", "counter", "route", "Bytes of request bodies.", add_received},
+    {"faregate_sent_bytes_total", "counter", "route", "Bytes of response bodies.", add_sent},
+    {"faregate_service_requests_total", "counter", "service",
+	"Exchanges forwarded, by service and class of the status sent.", add_by_class},
+    {"faregate_service_duration_seconds", "histogram", "service",
+	"From the start of forwarding to the end of the exchange.", add_histogram},
+};
+
+static const struct {
+	const char *name, *help;
+	enum fg_stats_counter counter;
+} scalar_counters[] = {
+    {"faregate_connections_accepted_total", "FastCGI connections accepted.", FG_COUNT_CONNECTIONS_ACCEPTED},
+    {"faregate_service_connections_total", "Connections opened to services.", FG_COUNT_SERVICE_CONNECTIONS},
+    {"faregate_log_lines_dropped_total", "Log lines that found the queue full or the disk refusing them.",
+	FG_COUNT_LOG_LINES_DROPPED},
+    {"faregate_worker_deaths_total", "Workers that ended without being told to.", FG_COUNT_WORKER_DEATHS},
+    {"faregate_regex_limit_total", "Paths on which a regex gave up at its match limit.", FG_COUNT_REGEX_LIMIT},
+};
+
+static void
+add_outcomes(struct fg_buf *out, const struct fg_stats *stats)
+{
+	add_head(out, "faregate_outcomes_total", "counter", "Exchanges and broken requests, by reason.");
+	/* All reasons an exchange can have, those not seen yet too: a rate needs the zero before the first. */
+	for (unsigned i = 0; i <= FG_ERR_FCGI_TIMEOUT; i++) {
+		fg_buf_printf(out, "faregate_outcomes_total{reason=\"%s\"}", fg_err_token((enum fg_err)i));
+		add_number(out, fg_stats_get_reason(stats, (enum fg_err)i));
+	}
+}
+
+static void
+add_pool(struct fg_buf *out, const struct fg_stats *stats)
+{
+	struct fg_stats_sums sums = fg_stats_sum(stats);
+	struct fg_stats_pool pool;
+
+	fg_stats_get_pool(stats, &pool);
+	add_head(out, "faregate_build_info", "gauge", "The program's version; always 1.");
+	fg_buf_add(out, FG_STR("faregate_build_info{version=\"" PACKAGE_VERSION "\"} 1\n"));
+	if (pool.started != 0) {
+		add_head(out, "faregate_start_time_seconds", "gauge", "When the pool started, in seconds since 1970.");
+		fg_buf_add(out, FG_STR("faregate_start_time_seconds "));
+		fg_stats_add_seconds(out, (uint64_t)pool.started);
+		fg_buf_add_char(out, '\n');
+		add_scalar(out, "faregate_config_generation", "gauge",
+		    "Configurations this pool has run, the present one included.", pool.generation);
+	}
+	add_head(out, "faregate_workers", "gauge", "Workers, by state.");
+	for (unsigned i = FG_WORKER_STARTING; i < FG_STATS_STATES; i++) {
+		fg_buf_printf(out, "faregate_workers{state=\"%s\"}", fg_stats_state_names[i]);
+		add_number(out, sums.by_state[i]);
+	}
+	add_scalar(out, "faregate_in_flight", "gauge", "Exchanges under way.", sums.in_flight);
+	add_scalar(out, "faregate_connections", "gauge", "FastCGI connections open.", sums.connections);
+	add_head(out, "faregate_reloads_total", "counter", "Reloads of the configuration, by result.");
+	fg_buf_add(out, FG_STR("faregate_reloads_total{result=\"taken\"}"));
+	add_number(out, fg_stats_get(stats, FG_COUNT_RELOADS));
+	fg_buf_add(out, FG_STR("faregate_reloads_total{result=\"refused\"}"));
+	add_number(out, fg_stats_get(stats, FG_COUNT_RELOADS_REFUSED));
+}
+
+bool
+fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out)
+{
+	struct fg_stats_snapshot snap;
+
+	(void)now_wall;
+	add_pool(out, stats);
+	for (size_t i = 0; i < FG_ARRAY_LEN(scalar_counters); i++)
+		add_scalar(out, scalar_counters[i].name, "counter", scalar_counters[i].help,
+		    fg_stats_get(stats, scalar_counters[i].counter));
+	add_outcomes(out, stats);
+	for (size_t i = 0; i < FG_ARRAY_LEN(series_metrics); i++) {
+		struct fg_str kind =
+		    strcmp(series_metrics[i].label, "route") == 0 ? FG_STR("route:") : FG_STR("service:");
+
+		add_head(out, series_metrics[i].name, series_metrics[i].type, series_metrics[i].help);
+		for (uint32_t n = 0; n < fg_stats_series_count(stats); n++)
+			if (fg_stats_snapshot_take(&snap, stats, n, kind))
+				series_metrics[i].format(out, &snap, series_metrics[i].name, series_metrics[i].label);
+	}
+	return !out->failed;
+}

@@ -20,9 +20,10 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "conf/keys.h"
 
-struct fg_conf_key;
 struct fg_exchange;
+struct fg_var;
 
 enum fg_next {
 	FG_CONTINUE, /* the next filter */
@@ -40,7 +41,11 @@ struct fg_filter_type {
 	enum fg_stage stage;
 	size_t conf_size, ctx_size; /* ctx_size 0: ctx is not NULL but holds nothing */
 	const struct fg_conf_key *keys; /* of the section under `name:` */
+	fg_conf_parse_fn *check;        /* of the section, at its end; NULL: nothing */
 	const char *help;               /* one line, for the reference */
+	/* Calls fn for each request variable that conf uses, so that a path:NAME which the route's path does not have is
+	   an error when the configuration is read. NULL: it uses none. */
+	void (*each_var)(const void *conf, void (*fn)(void *arg, const struct fg_var *var), void *arg);
 	enum fg_next (*on_request)(const void *conf, void *ctx, struct fg_exchange *x);
 	void (*on_response)(const void *conf, void *ctx, struct fg_exchange *x);
 	void (*on_done)(const void *conf, void *ctx, struct fg_exchange *x);

@@ -22,8 +22,8 @@ void fg_request_set_id(struct fg_exchange *x);
 
 /* ---- pipeline.c */
 
-/* Goes on after the decision: forwards or answers. */
-void fg_engine_perform(struct fg_exchange *x);
+/* After the decision: forwards or answers, or waits with the filter that waits. */
+void fg_engine_go_on(struct fg_exchange *x);
 /* The continuation of what x waited for, then the rest of the decision. */
 void fg_engine_resume(struct fg_exchange *x);
 /* The response side of the filters, then the head to the front. Status and headers stand in x->resp. */

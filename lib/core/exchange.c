@@ -214,8 +214,7 @@ fg_exchange_start(struct fg_exchange *x)
 	}
 	fg_exchange_wait_for(x, FG_WAIT_NONE);
 	fg_exchange_decide(x);
-	if (x->state == FG_X_DECIDING)
-		fg_engine_perform(x);
+	fg_engine_go_on(x);
 }
 
 size_t

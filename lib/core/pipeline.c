@@ -182,10 +182,14 @@ fg_exchange_decide(struct fg_exchange *x)
 }
 
 void
-fg_engine_perform(struct fg_exchange *x)
+fg_engine_go_on(struct fg_exchange *x)
 {
-	if (x->gw->loop != NULL)
-		x->decided = fg_loop_clock(x->gw->loop)->mono;
+	if (x->state == FG_X_SUSPENDED) {
+		fg_exchange_wait_for(x, FG_WAIT_NONE); /* the route's timeout runs */
+		return;
+	}
+	FG_ASSERT(x->state == FG_X_DECIDING);
+	x->decided = fg_loop_clock(x->gw->loop)->mono;
 	if (x->terminal == FG_TERMINAL_FORWARD)
 		fg_forward_start(x);
 	else
@@ -224,8 +228,7 @@ fg_engine_resume(struct fg_exchange *x)
 	x->waiting_on = NULL;
 	x->state = FG_X_DECIDING;
 	run_filters(x, await->then(x, await->arg));
-	if (x->state == FG_X_DECIDING)
-		fg_engine_perform(x);
+	fg_engine_go_on(x);
 }
 
 static void

@@ -1,1 +1,15 @@
-# End-to-end tests: real web servers in front, scripted services behind.
+# End-to-end tests: real web servers in front, played services behind.
+if HAVE_CUNIT
+check_PROGRAMS += tests/e2e/e2e
+tests_e2e_e2e_SOURCES = \
+	tests/e2e/main.c tests/e2e/suites.h tests/e2e/e2e.h tests/e2e/stage.c \
+	tests/e2e/bed.c tests/e2e/bed.h tests/e2e/bed_front.c tests/e2e/bed_pool.c \
+	tests/e2e/http.c tests/e2e/http.h \
+	tests/e2e/played.c tests/e2e/played.h \
+	tests/e2e/reference_test.c
+tests_e2e_e2e_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"' \
+	-DFG_TEST_BUILDDIR='"$(abs_top_builddir)"'
+tests_e2e_e2e_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
+tests_e2e_e2e_LDADD = lib/libfaregate.a $(FG_LIBS) $(CUNIT_LIBS)
+tests_e2e_e2e_DEPENDENCIES = lib/libfaregate.a fcgi-app/faregate
+endif

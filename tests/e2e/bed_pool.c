@@ -1,0 +1,203 @@
+/*
+ * The gateway in a bed: its configuration, its pool, its log and its counters.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "e2e/bed.h"
+#include "e2e/http.h"
+
+void
+bed_write_config(struct bed *bed, const char *fmt, ...)
+{
+	char *body;
+	va_list args;
+
+	va_start(args, fmt);
+	if (vasprintf(&body, fmt, args) < 0)
+		bed_give_up("no memory");
+	va_end(args);
+	bed_write(bed, "faregate.yaml",
+	    "version: 1\n"
+	    "listen:\n"
+	    "  - {unix: %s, mode: 0666}\n"
+	    "  - tcp:127.0.0.1:%d\n"
+	    "workers: 2\n"
+	    "pid-file: %s/faregate.pid\n"
+	    "log: {access: {path: %s, format: json}, level: info}\n"
+	    "admin: {path: /_faregate, allow: [127.0.0.1]}\n"
+	    "trusted-proxies: [127.0.0.1]\n"
+	    "%s",
+	    bed->socket, bed->tcp_port, bed->dir, bed->access_log, body);
+	free(body);
+}
+
+static void
+open_notify_socket(struct bed *bed)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/notify", bed->dir);
+	unlink(addr.sun_path);
+	bed->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (bed->notify_fd < 0 || bind(bed->notify_fd, (struct sockaddr *)&addr, sizeof(addr)) != 0)
+		bed_give_up("%s: %s", addr.sun_path, strerror(errno));
+	setenv("NOTIFY_SOCKET", addr.sun_path, 1);
+}
+
+bool
+bed_wait_notify(struct bed *bed, const char *what)
+{
+	int64_t deadline = bed_now_ms() + bed_patience() * 1000;
+	struct pollfd ready = {bed->notify_fd, POLLIN, 0};
+	char text[1024];
+	ssize_t len;
+
+	while (bed_now_ms() < deadline) {
+		if (poll(&ready, 1, 100) != 1)
+			continue;
+		len = recv(bed->notify_fd, text, sizeof(text) - 1, 0);
+		text[len < 0 ? 0 : len] = '\0';
+		if (strstr(text, what) != NULL)
+			return true;
+	}
+	return false;
+}
+
+void
+bed_start_pool(struct bed *bed, const char *const *wrap)
+{
+	const char *argv[24];
+	size_t n = 0;
+
+	if (bed->notify_fd >= 0)
+		close(bed->notify_fd);
+	open_notify_socket(bed);
+	while (wrap != NULL && wrap[n] != NULL && n < 16) {
+		argv[n] = wrap[n];
+		n++;
+	}
+	argv[n++] = bed_program();
+	argv[n++] = "run";
+	argv[n++] = "-c";
+	argv[n++] = bed->config;
+	argv[n] = NULL;
+	bed->pool = bed_start(bed, "pool", argv)->pid;
+	unsetenv("NOTIFY_SOCKET");
+	if (!bed_wait_notify(bed, "READY=1"))
+		bed_give_up("the pool is not ready:\n%s", bed_read(bed, "pool.log"));
+}
+
+size_t
+bed_workers(const struct bed *bed, pid_t *pids, size_t max)
+{
+	char path[64], text[4096];
+	size_t count = 0;
+	char *at = text, *end;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)bed->pool, (int)bed->pool);
+	file = fopen(path, "r");
+	text[file == NULL ? 0 : fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	if (file != NULL)
+		fclose(file);
+	while (count < max) {
+		long pid = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		pids[count++] = (pid_t)pid;
+		at = end;
+	}
+	return count;
+}
+
+long
+bed_proc_kb(pid_t pid, const char *field)
+{
+	char path[64], line[256];
+	long kb = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "r");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, field, strlen(field)) == 0 && line[strlen(field)] == ':')
+			kb = strtol(line + strlen(field) + 1, NULL, 10);
+	if (file != NULL)
+		fclose(file);
+	return kb;
+}
+
+/* ---- what it says */
+
+struct log_search {
+	const struct bed *bed;
+	const char *id;
+	char *line;
+};
+
+static bool
+find_log_line(void *arg)
+{
+	struct log_search *search = arg;
+	char *text = bed_read(search->bed, search->bed->access_log), *at = strstr(text, search->id);
+	char *begin = at, *end = at == NULL ? NULL : strchr(at, '\n');
+
+	if (end != NULL) {
+		while (begin > text && begin[-1] != '\n')
+			begin--;
+		search->line = strndup(begin, (size_t)(end - begin));
+	}
+	free(text);
+	return search->line != NULL;
+}
+
+char *
+bed_log_line(const struct bed *bed, const char *request_id)
+{
+	struct log_search search = {bed, request_id, NULL};
+
+	if (!bed_wait(find_log_line, &search))
+		fprintf(stderr, "e2e: no line of request %s in %s\n", request_id, bed->access_log);
+	return search.line;
+}
+
+bool
+bed_log_says(const struct bed *bed, const char *request_id, const char *key, const char *value)
+{
+	char *line = bed_log_line(bed, request_id), quoted[256], bare[256];
+	bool says;
+
+	snprintf(quoted, sizeof(quoted), "\"%s\":\"%s\"", key, value);
+	snprintf(bare, sizeof(bare), "\"%s\":%s", key, value);
+	says = line != NULL && (strstr(line, quoted) != NULL || strstr(line, bare) != NULL);
+	if (line != NULL && !says)
+		fprintf(stderr, "e2e: the log does not say %s %s: %s\n", key, value, line);
+	free(line);
+	return says;
+}
+
+double
+bed_metric(const struct front *front, const char *series)
+{
+	const struct http_reply *reply = get(front, "/_faregate/metrics");
+	const char *at = reply->body;
+	size_t len = strlen(series);
+
+	while (at != NULL && *at != '\0') {
+		if (strncmp(at, series, len) == 0 && at[len] == ' ')
+			return strtod(at + len + 1, NULL);
+		at = strchr(at, '\n');
+		at = at == NULL ? NULL : at + 1;
+	}
+	return 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * What a file of scenes includes. A suite is a function that adds its tests to the registry; most share a stage: two
+ * played services, a pool, and lighttpd and Apache in front of it.
+ */
+#ifndef FG_E2E_H
+#define FG_E2E_H
+
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "e2e/bed.h"
+#include "e2e/http.h"
+#include "e2e/played.h"
+
+#define FG_SUITE(name) void suite_##name(void);
+#include "e2e/suites.h"
+#undef FG_SUITE
+
+#define ADD_SCENE(suite, fn) \
+	do { \
+		if (CU_add_test((suite), #fn, (fn)) == NULL) \
+			abort(); \
+	} while (0)
+
+/* Adds the suite; init and cleanup give 0 when all is well. */
+CU_pSuite add_suite(const char *name, int (*init)(void), int (*cleanup)(void));
+
+struct stage {
+	struct bed bed;
+	struct played *a, *b;
+	const struct front *fronts[2]; /* lighttpd, apache */
+};
+
+/*
+ * Services A and B (B may have no parts: NULL), a pool with `services: a, b` and the routes given (two spaces deep, as they
+ * stand under `routes:`), web servers at "/". services: more of them, may be "".
+ */
+void stage_open(struct stage *stage, const struct played_part *a, const struct played_part *b, const char *services,
+    const char *routes);
+bool stage_close(struct stage *stage);
+
+/* The scene behind each web server in turn; front is the variable. */
+#define EACH_FRONT(stage, front) \
+	for (const struct front *front, **each_front = (stage)->fronts; \
+	    each_front < (stage)->fronts + 2 && (front = *each_front) != NULL; each_front++)
+
+/* An assertion that names the web server it failed behind. */
+#define CHECK(front, condition) CU_ASSERT(check_said((condition), (front), #condition, __FILE__, __LINE__))
+bool check_said(bool holds, const struct front *front, const char *what, const char *file, int line);
+
+#endif

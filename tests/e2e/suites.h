@@ -1,0 +1,2 @@
+/* All suites, each the function `suite_NAME` of NAME_test.c. */
+FG_SUITE(reference)

@@ -36,9 +36,11 @@
 #define FG_MAX_CONFIG_ERRORS 200 /* shown; the number of the rest is said */
 #define FG_MAX_ROUTES 100000
 #define FG_MAX_PATH_CAPTURES 32 /* {segment}s of one route */
+#define FG_MAX_ROUTE_PATH_BYTES 4096
 
 /* ---- matching */
 #define FG_REGEX_MATCH_LIMIT 100000 /* PCRE2 match limit: beyond it the route does not match, and that is counted */
 #define FG_REGEX_DEPTH_LIMIT 1000
+#define FG_REGEX_HEAP_KIB 1024 /* of one match */
 
 #endif

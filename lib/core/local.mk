@@ -11,9 +11,11 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/method.c lib/core/method.h \
 	lib/core/reply.c \
 	lib/core/request.c \
-	lib/core/router.h \
 	lib/core/service.c lib/core/service.h \
 	lib/core/stats.c lib/core/stats.h lib/core/stats_file.c lib/core/stats_layout.h \
-	lib/core/stats_prometheus.c lib/core/stats_read.c lib/core/stats_report.c \
+	lib/core/stats_prometheus.c lib/core/stats_read.c lib/core/stats_report.c
+lib_libfaregate_a_SOURCES += \
+	lib/core/router.h lib/core/router_int.h lib/core/router_build.c lib/core/router_check.c \
+	lib/core/router_hosts.c lib/core/router_match.c lib/core/router_pattern.c lib/core/router_regex.c \
 	lib/core/uri.c lib/core/uri.h lib/core/uri_parts.c \
 	lib/core/var.h

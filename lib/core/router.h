@@ -1,6 +1,7 @@
 /*
  * Which route a request takes. Rules are compiled once into a radix tree over the decoded path; matching walks it from
- * the most specific alternative to the least and takes the first rule whose conditions all hold:
+ * the most specific alternative to the least and takes the first rule whose conditions all hold (another method is a
+ * condition that does not hold: a less specific rule may take it):
  *
  *   1. path: exact, then the longer literal, then {segment}, then *, then a regex, compared from the left;
  *   2. host: exact, then the longer wildcard, then none;
@@ -8,6 +9,17 @@
  *   4. the higher priority.
  *
  * Rules that could tie, and rules that can never be reached, are errors when the router is built.
+ *
+ * A path is "/literal/{segment}/more", at the end perhaps '*': any rest, an empty one too; behind a '/' the rest may
+ * miss together with that slash: "/orders/" and '*' takes "/orders" as well. A segment is a literal or one {name}. Literals
+ * are read like a request's path: percent-encoding is decoded, dot segments are refused. "~" begins a PCRE2 regex that
+ * is searched in the decoded path (bytes, no UTF; '.' matches any byte, '$' the very end); an encoded slash is the
+ * byte \x00 there.
+ *
+ * Cost of a match: each node of the tree is visited once at most, because a pattern's part fits a path in one way only;
+ * so a path cannot make it worse than the rules are, and no path makes it exponential. Within one path pattern, rules
+ * of the same host are tried one by one; hosts are not. Regexes are tried one by one, those whose literal beginning
+ * does not fit at the cost of comparing it.
  */
 #ifndef FG_CORE_ROUTER_H
 #define FG_CORE_ROUTER_H
@@ -31,8 +43,9 @@ struct fg_route_rule {
 	struct fg_str path;            // as configured: "/orders/{id}", "/static/*", "~^/v[0-9]+/"
 	const struct fg_str *hosts;    /* lower case: "api.example.com", "*.example.org"; none: any host */
 	size_t host_count;
-	fg_method_set methods;         /* FG_METHODS_ANY when none are listed; GET brings HEAD with it */
-	const struct fg_name_value *headers; /* all must be there with this value */
+	/* FG_METHODS_ANY when none are listed: any but CONNECT and TRACE. GET brings HEAD with it. */
+	fg_method_set methods;
+	const struct fg_name_value *headers; /* all must be there with this value; of repeated ones the first counts */
 	size_t header_count;
 	const struct fg_name_value *query;
 	size_t query_count;
@@ -52,6 +65,7 @@ struct fg_route_hit {
 	struct fg_capture captures[FG_MAX_PATH_CAPTURES];
 	size_t capture_count;
 	fg_method_set allowed; /* with rule NULL: methods of the rules that match but for the method; 0: none do */
+	unsigned regex_limited; /* regexes that came to a limit (base/limits.h) and so did not match; to be counted */
 };
 
 struct fg_route_query {
@@ -64,7 +78,11 @@ struct fg_route_query {
 	struct fg_arena *arena;           /* scratch */
 };
 
-/* For `faregate explain`: told of each rule considered, in order, and of what ruled it out (NULL: it was taken). */
+/*
+ * For `faregate explain`: told once of each rule and of what ruled it out: "path", "host", "method", "header NAME",
+ * "query NAME", "less specific", or NULL: it was taken. First those that the walk came to, in its order, then the
+ * rest ("path").
+ */
 struct fg_route_trace {
 	void (*considered)(void *arg, const struct fg_route_rule *rule, const char *ruled_out_by);
 	void *arg;
@@ -80,6 +98,12 @@ typedef void fg_router_error_fn(void *arg, const struct fg_route_rule *rule, con
  */
 enum fg_err fg_route_path_check(struct fg_str path, struct fg_arena *arena, struct fg_str *message) FG_MUST_CHECK;
 
+/* The same for one of the hosts: a name in lower case, "*." and a name, or an address. */
+enum fg_err fg_route_host_check(struct fg_str host, struct fg_arena *arena, struct fg_str *message) FG_MUST_CHECK;
+/* Names that a path captures, for templates that use them: {segment}s, "rest", named groups of a regex. */
+enum fg_err fg_route_path_names(struct fg_str path, struct fg_arena *arena, const struct fg_str **names,
+    size_t *count) FG_MUST_CHECK;
+
 /*
  * Compiles the rules (borrowed; they outlive the router). FG_ERR_CONFIG after on_error was told of every path that
  * does not parse, every tie and every rule that can never be reached.
@@ -88,8 +112,13 @@ enum fg_err fg_router_new(struct fg_router **out, const struct fg_route_rule *co
     struct fg_arena *arena, fg_router_error_fn *on_error, void *arg) FG_MUST_CHECK;
 /* Frees what does not lie in the arena (compiled regexes). */
 void fg_router_free(struct fg_router *router);
+/* All rules, in the order in which they are tried. */
+const struct fg_route_rule *const *fg_router_rules(const struct fg_router *router, size_t *count);
 
-/* trace may be NULL. Always fills hit. Never allocates but from query->arena. */
+/*
+ * trace may be NULL. Always fills hit. Never allocates but from query->arena. One thread at a time: regexes have their
+ * scratch memory in the router.
+ */
 void fg_router_match(const struct fg_router *router, const struct fg_route_query *query, struct fg_route_hit *hit,
     const struct fg_route_trace *trace);
 

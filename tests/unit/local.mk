@@ -10,7 +10,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/base_test.c \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/loop_test.c
-tests_unit_unit_SOURCES += tests/unit/uri_test.c
+tests_unit_unit_SOURCES += tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/uri_test.c
 tests_unit_unit_SOURCES += fcgi-app/records.c tests/unit/records_test.c tests/unit/headers_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)

@@ -1,13 +1,13 @@
 lib_libfaregate_a_SOURCES += \
-	lib/core/access_log.h \
-	lib/core/admin.h \
+	lib/core/access_log.c lib/core/access_log.h lib/core/access_log_redact.c \
+	lib/core/admin.c lib/core/admin.h \
 	lib/core/config.h \
 	lib/core/edit.c lib/core/edit.h \
 	lib/core/engine.h \
 	lib/core/exchange.c lib/core/exchange.h \
 	lib/core/forward.c \
 	lib/core/headers.c lib/core/headers.h \
-	lib/core/log_sink.h \
+	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \
 	lib/core/reply.c \
 	lib/core/request.c \

@@ -6,6 +6,7 @@
 #ifndef FG_CORE_LOG_SINK_H
 #define FG_CORE_LOG_SINK_H
 
+#include "base/assert.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -14,16 +15,17 @@ struct fg_stats;
 
 /*
  * destination: "stderr", "syslog", or a file's path (opened for appending at once, so that a wrong path is an error here:
- * FG_ERR_SYSTEM). stats may be NULL. The thread starts with the first line, so that a fork before is harmless.
+ * FG_ERR_SYSTEM with errno set). stats may be NULL. The thread starts with the first flush that finds a line, so that a
+ * fork before is harmless.
  */
 enum fg_err fg_log_sink_new(struct fg_log_sink **out, struct fg_str destination, struct fg_stats *stats) FG_MUST_CHECK;
 /* Writes what is queued (waiting at most two seconds for a stuck destination), then frees. */
 void fg_log_sink_free(struct fg_log_sink *sink);
-/* Queues one whole line, newline included. Never waits. */
+/* Queues one whole line, newline included. Never waits; nothing is written before the first flush. */
 void fg_log_sink_write(struct fg_log_sink *sink, struct fg_str line);
-/* Wakes the thread if lines are queued: once a loop turn, so that a turn's lines go out in one write. */
+/* Has the thread write what is queued: once a loop turn, so that a turn's lines go out in one write. */
 void fg_log_sink_flush(struct fg_log_sink *sink);
-/* Opens the file anew (USR1, after a rotation) before the next write. */
+/* Opens the file anew (USR1, after a rotation); the old one stays in use when that fails. */
 void fg_log_sink_reopen(struct fg_log_sink *sink);
 
 #endif

@@ -6,6 +6,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/main.c tests/unit/suites.h tests/unit/unit.h \
 	tests/unit/json.c tests/unit/json.h \
 	tests/unit/prometheus.c tests/unit/prometheus.h \
+	tests/unit/access_log_test.c \
+	tests/unit/log_sink_test.c \
 	tests/unit/stats_test.c \
 	tests/unit/base_test.c \
 	fcgi-app/handover.c tests/unit/handover_test.c \

@@ -31,9 +31,12 @@
 
 /* ---- configuration */
 #define FG_MAX_CONFIG_BYTES (16 * 1024 * 1024) /* one file */
+#define FG_MAX_CONFIG_TOTAL_BYTES (64 * 1024 * 1024) /* all files, and what the environment adds */
+#define FG_MAX_CONFIG_NODES 4000000 /* names and values of all files */
 #define FG_MAX_CONFIG_DEPTH 64
 #define FG_MAX_CONFIG_FILES 1024
 #define FG_MAX_CONFIG_ERRORS 200 /* shown; the number of the rest is said */
+#define FG_MAX_CONFIG_ARENA_BYTES ((size_t)16 << 30) /* above what the bounds here can come to; asserted */
 #define FG_MAX_ROUTES 100000
 #define FG_MAX_PATH_CAPTURES 32 /* {segment}s of one route */
 #define FG_MAX_ROUTE_PATH_BYTES 4096

@@ -10,6 +10,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/log_sink_test.c \
 	tests/unit/stats_test.c \
 	tests/unit/base_test.c \
+	tests/unit/conf_test.c \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/loop_test.c
 tests_unit_unit_SOURCES += tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/uri_test.c

@@ -1,6 +1,7 @@
 /* All suites, each the function `suite_NAME` of NAME_test.c. */
 FG_SUITE(access_log)
 FG_SUITE(base)
+FG_SUITE(conf)
 FG_SUITE(handover)
 FG_SUITE(headers)
 FG_SUITE(log_sink)

@@ -1,0 +1,100 @@
+/* A reading of a configuration: its files, and what one node is to another. */
+#include "conf/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "conf/internal.h"
+
+enum { READ_PIECE = 64 * 1024 };
+
+void
+fg_conf_init(struct fg_conf *conf, struct fg_arena *arena, void *arg)
+{
+	*conf = (struct fg_conf){.arena = arena, .arg = arg};
+	conf->mistakes_end = &conf->mistakes;
+	fg_arena_init(&conf->scratch, FG_MAX_CONFIG_ARENA_BYTES, NULL, 0);
+}
+
+void
+fg_conf_fini(struct fg_conf *conf)
+{
+	fg_arena_fini(&conf->scratch);
+}
+
+/* False: errno says why; EFBIG over the bound. */
+static bool
+read_all(int fd, struct fg_buf *buf)
+{
+	for (;;) {
+		char *at = fg_buf_reserve(buf, READ_PIECE);
+		ssize_t got;
+
+		if (at == NULL) {
+			errno = EFBIG;
+			return false;
+		}
+		got = read(fd, at, READ_PIECE);
+		if (got == 0)
+			return true;
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return false;
+		buf->len += (size_t)got;
+	}
+}
+
+enum fg_err
+fg_conf_open(struct fg_conf *conf, struct fg_str path, struct fg_conf_node **root)
+{
+	struct fg_buf text;
+	enum fg_err err = FG_ERR_SYSTEM;
+	int fd = open(fg_arena_cstr(&conf->scratch, path), O_RDONLY | O_CLOEXEC), saved;
+
+	*root = NULL;
+	if (fd < 0)
+		return FG_ERR_SYSTEM;
+	fg_buf_init(&text, FG_MAX_CONFIG_BYTES + READ_PIECE);
+	errno = 0;
+	if (read_all(fd, &text) && conf->bytes + text.len <= FG_MAX_CONFIG_TOTAL_BYTES) {
+		conf->bytes += text.len;
+		err = FG_OK;
+	}
+	saved = errno == 0 ? EFBIG : errno;
+	close(fd);
+	if (err == FG_OK)
+		err = fg_conf_parse(conf, path, fg_buf_str(&text), root);
+	fg_buf_fini(&text);
+	errno = saved;
+	return err;
+}
+
+const struct fg_conf_node *
+fg_conf_get(const struct fg_conf_node *node, const char *name)
+{
+	const struct fg_conf_node *entry;
+
+	if (node == NULL || node->kind != FG_CONF_NODE_MAP)
+		return NULL;
+	for (entry = node->first; entry != NULL; entry = entry->next)
+		if (fg_str_eq(entry->name->text, fg_str_from(name)))
+			return entry;
+	return NULL;
+}
+
+struct fg_str
+fg_conf_resolve(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_str path)
+{
+	struct fg_str folder = node->file->path;
+
+	if (path.len == 0 || path.p[0] == '/')
+		return fg_arena_str(conf->arena, path);
+	while (folder.len > 0 && folder.p[folder.len - 1] != '/')
+		folder.len--;
+	return fg_arena_printf(conf->arena, FG_STR_FMT FG_STR_FMT, FG_STR_ARG(folder), FG_STR_ARG(path));
+}

@@ -3,6 +3,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/admin.c lib/core/admin.h \
 	lib/core/config.h \
 	lib/core/edit.c lib/core/edit.h \
+	lib/core/edit_keys.c lib/core/edit_keys.h \
 	lib/core/engine.h \
 	lib/core/exchange.c lib/core/exchange.h \
 	lib/core/forward.c \

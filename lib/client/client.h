@@ -47,9 +47,12 @@ enum fg_err fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_s
 
 /* ---- the client of a worker */
 
-/* Both sizes: connections kept idle in all, and how long one may have been idle to be used again. */
+/*
+ * Both sizes: connections (and libcurl handles) kept idle in all, at least 1, and how long a connection may have been
+ * idle to be used again, in whole seconds. The first client of a process is made before any thread that uses OpenSSL.
+ */
 struct fg_client *fg_client_new(struct fg_loop *loop, size_t max_idle_connections, fg_usec max_idle);
-/* All calls are ended or cancelled before (asserted). */
+/* All calls are ended or cancelled before (asserted). The endpoints of its calls are freed later than the client. */
 void fg_client_free(struct fg_client *client);
 
 /* ---- calls */
@@ -65,7 +68,7 @@ struct fg_call_header {
 };
 
 struct fg_call_spec {
-	const struct fg_endpoint *endpoint; /* borrowed until the call is over */
+	const struct fg_endpoint *endpoint; /* borrowed until the client is freed: handles are kept ready for it */
 	struct fg_str method;               /* any token */
 	struct fg_str target;               /* request target, "/path?query" or "*", sent byte for byte */
 	const struct fg_call_header *headers; /* Host among them; no Content-Length, no Transfer-Encoding, no Expect */
@@ -78,15 +81,18 @@ struct fg_call_spec {
 };
 
 struct fg_call_ops {
-	/* The final response's status line is there (1xx are skipped); headers follow. */
+	/* The final response's status line is there (1xx are skipped); headers follow. GO or FAIL, as the next two. */
 	enum fg_flow (*on_status)(void *arg, int status);
-	/* One header line of the final response. Pointers are valid during the callback alone. */
+	/* One header line of the final response, never Transfer-Encoding. Pointers are valid during the callback alone. */
 	enum fg_flow (*on_header)(void *arg, struct fg_str name, struct fg_str value);
 	/* All headers of the final response are there. */
 	enum fg_flow (*on_head_end)(void *arg);
 	/* Transfer coding removed, content coding untouched. On PAUSE the same bytes come again after the resume. */
 	enum fg_flow (*on_body)(void *arg, struct fg_str chunk);
-	/* Fill buf with up to size bytes: GO with *len > 0, GO with *len 0 at the end of the body, or PAUSE. */
+	/*
+	 * Fill buf with up to size bytes: GO with *len > 0, GO with *len 0 at the end of the body, or PAUSE. Not asked for
+	 * more than body_length. It may be asked again before a resume: PAUSE again then.
+	 */
 	enum fg_flow (*on_send)(void *arg, char *buf, size_t size, size_t *len);
 	/* FG_OK: the response is complete (trailers dropped). Otherwise why not (SERVICE_*, or what fail_with said). */
 	void (*on_end)(void *arg, enum fg_err err);
@@ -105,10 +111,10 @@ struct fg_call *fg_call_start(struct fg_client *client, const struct fg_call_spe
 void fg_call_resume_send(struct fg_call *call);
 /* on_body gave PAUSE: deliver again. */
 void fg_call_resume_body(struct fg_call *call);
-/* Names the error that a following FG_FLOW_FAIL ends the call with. */
+/* Names the error that a following FG_FLOW_FAIL ends the call with; FG_ERR_INTERNAL without. */
 void fg_call_fail_with(struct fg_call *call, enum fg_err err);
-/* Closes its connection unless the response was complete; no callback runs afterwards. May be called from anywhere,
-   a callback of the same call included. */
+/* Closes its connection unless the response was complete; no callback runs afterwards, and the call, its arena and
+   arg are not used any more. May be called from anywhere, a callback of the same call included. */
 void fg_call_cancel(struct fg_call *call);
 /* Also inside on_end. */
 void fg_call_get_times(const struct fg_call *call, struct fg_call_times *out);

@@ -1,0 +1,549 @@
+/*
+ * One call: the easy handle's options, the request as libcurl wants it, and libcurl's callbacks turned into ours.
+ * What runs when, and how a call ends, is client.c's.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "client/client_internal.h"
+
+/* Small: a call that waits for a slow service holds the first; one that sends holds the second too. */
+enum { READ_BUFFER_BYTES = 16 * 1024, SEND_BUFFER_BYTES = 16 * 1024 };
+
+/* ---- libcurl's callbacks */
+
+static void
+fail(struct fg_call *call, enum fg_err err)
+{
+	if (call->err == FG_OK)
+		call->err = err;
+}
+
+/* What a caller's callback returned, as far as it ends the call. */
+static bool
+goes_on(struct fg_call *call, enum fg_flow flow)
+{
+	if (call->state == FG_CALL_DOOMED)
+		return false;
+	if (flow == FG_FLOW_FAIL)
+		fail(call, FG_ERR_INTERNAL);
+	return flow != FG_FLOW_FAIL;
+}
+
+static bool
+end_head(struct fg_call *call)
+{
+	if (call->head.must_close && !call->forbids_reuse) {
+		call->forbids_reuse = true;
+		FG_EASY_SET(call->easy, CURLOPT_FORBID_REUSE, 1L);
+	}
+	if (!goes_on(call, call->ops->on_head_end(call->arg)))
+		return false;
+	if (call->ends_at_head) {
+		call->is_complete = true;
+		return false;
+	}
+	return true;
+}
+
+static bool
+take_head_line(struct fg_call *call, struct fg_str line)
+{
+	struct fg_head_item item;
+	enum fg_err err;
+	enum fg_flow flow = FG_FLOW_GO;
+
+	if (call->times.first_byte == 0)
+		call->times.first_byte = fg_loop_clock(call->client->loop)->mono - call->started;
+	err = fg_head_line(&call->head, line, &item);
+	if (err != FG_OK) {
+		fail(call, err);
+		return false;
+	}
+	switch (item.event) {
+	case FG_HEAD_NOTHING:
+		return true;
+	case FG_HEAD_STATUS:
+		flow = call->ops->on_status(call->arg, call->head.status);
+		break;
+	case FG_HEAD_FIELD:
+		flow = call->ops->on_header(call->arg, item.name, item.value);
+		break;
+	case FG_HEAD_END:
+		return end_head(call);
+	}
+	FG_ASSERT(flow != FG_FLOW_PAUSE);
+	return goes_on(call, flow);
+}
+
+/* A return value other than the length makes libcurl end the transfer. */
+static size_t
+on_head_line(char *p, size_t size, size_t count, void *arg)
+{
+	struct fg_call *call = arg;
+	size_t len = size * count;
+
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	if (call->state == FG_CALL_DOOMED || !take_head_line(call, (struct fg_str){p, len}))
+		return 0;
+	return len;
+}
+
+static size_t
+on_body(char *p, size_t size, size_t count, void *arg)
+{
+	struct fg_call *call = arg;
+	size_t len = size * count;
+	enum fg_flow flow;
+
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	if (call->state == FG_CALL_DOOMED)
+		return 0;
+	flow = call->ops->on_body(call->arg, (struct fg_str){p, len});
+	if (!goes_on(call, flow))
+		return 0;
+	if (flow == FG_FLOW_GO) {
+		call->received += len;
+		return len;
+	}
+	call->body_paused = true;
+	return CURL_WRITEFUNC_PAUSE;
+}
+
+/* With its sending paused, libcurl does not end a transfer whose connection the service has closed. */
+static bool
+is_peer_gone(const struct fg_call *call)
+{
+	char byte;
+
+	return call->socket != NULL && recv(call->socket->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static size_t
+send_some(struct fg_call *call, char *buf, size_t room)
+{
+	size_t len = 0;
+	enum fg_flow flow;
+
+	if (call->body_left == 0)
+		return 0;
+	if (call->body_left > 0 && (uint64_t)call->body_left < room)
+		room = (size_t)call->body_left;
+	flow = call->ops->on_send(call->arg, buf, room, &len);
+	if (!goes_on(call, flow))
+		return CURL_READFUNC_ABORT;
+	if (flow == FG_FLOW_PAUSE) {
+		if (is_peer_gone(call)) {
+			fail(call, FG_ERR_SERVICE_CLOSED);
+			return CURL_READFUNC_ABORT;
+		}
+		call->send_paused = true;
+		return CURL_READFUNC_PAUSE;
+	}
+	FG_ASSERT(len <= room);
+	if (len == 0 && call->body_left > 0) {
+		/* libcurl would wait for an answer to half a request. */
+		fail(call, FG_ERR_BODY_INCOMPLETE);
+		return CURL_READFUNC_ABORT;
+	}
+	if (call->body_left > 0)
+		call->body_left -= (int64_t)len;
+	return len;
+}
+
+static size_t
+on_send(char *buf, size_t size, size_t count, void *arg)
+{
+	struct fg_call *call = arg;
+
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	return call->state == FG_CALL_DOOMED ? CURL_READFUNC_ABORT : send_some(call, buf, size * count);
+}
+
+/* libcurl wants to begin the body again; what was taken from on_send is gone. */
+static int
+on_seek(void *arg, curl_off_t offset, int origin)
+{
+	(void)arg;
+	(void)offset;
+	(void)origin;
+	return CURL_SEEKFUNC_FAIL;
+}
+
+/*
+ * A connection is there and the request about to go out. A second time for the same call means that libcurl found
+ * its kept-alive connection dead and tries another: right when nothing left us, or the request may be repeated;
+ * otherwise the service might carry it out twice.
+ */
+static int
+on_request(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	struct fg_call *call = arg;
+	long connects = 0, bytes = 0;
+
+	(void)remote_ip;
+	(void)local_ip;
+	(void)remote_port;
+	(void)local_port;
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	if (call->state == FG_CALL_DOOMED)
+		return CURL_PREREQFUNC_ABORT;
+	if (call->sent && !call->replayable &&
+	    (curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0))
+		return CURL_PREREQFUNC_ABORT;
+	call->sent = true;
+	(void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+	call->times.reused = connects == 0;
+	call->times.connected = connects == 0 ? 0 : fg_loop_clock(call->client->loop)->mono - call->started;
+	return CURL_PREREQFUNC_OK;
+}
+
+/* ---- how it ended */
+
+/* All of the response was there, as far as its length tells. */
+static bool
+is_response_whole(const struct fg_call *call)
+{
+	return call->head.state == FG_HEAD_AT_BODY && call->head.has_length && call->received == call->head.length;
+}
+
+static enum fg_err
+recv_error(const struct fg_call *call)
+{
+	long system_error = 0;
+
+	(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error);
+	/* libcurl says the same of a broken chunk as of a broken connection; but then no system call failed. */
+	if (call->head.chunked && call->head.state == FG_HEAD_AT_BODY && !call->endpoint->tls && system_error == 0)
+		return FG_ERR_SERVICE_RESPONSE_INVALID;
+	return FG_ERR_SERVICE_CLOSED;
+}
+
+enum fg_err
+fg_call_result(const struct fg_call *call, int code)
+{
+	if (call->is_complete)
+		return FG_OK;
+	/* The service answered and closed without waiting for the rest of the body: its right. */
+	if ((code == CURLE_SEND_ERROR || call->err == FG_ERR_SERVICE_CLOSED) && is_response_whole(call))
+		return FG_OK;
+	if (call->err != FG_OK)
+		return call->err;
+	switch ((CURLcode)code) {
+	case CURLE_OK:
+		/* A connection that is closed in the middle of the head is no error to libcurl. */
+		return call->head.state == FG_HEAD_AT_BODY ? FG_OK : FG_ERR_SERVICE_CLOSED;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+		return FG_ERR_SERVICE_UNREACHABLE;
+	case CURLE_OPERATION_TIMEDOUT:
+		return FG_ERR_SERVICE_CONNECT_TIMEOUT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CRL_BADFILE:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_SSL_CLIENTCERT:
+	case CURLE_SSL_SHUTDOWN_FAILED:
+	case CURLE_SSL_ENGINE_NOTFOUND:
+	case CURLE_SSL_ENGINE_SETFAILED:
+	case CURLE_SSL_ENGINE_INITFAILED:
+	case CURLE_USE_SSL_FAILED:
+		return FG_ERR_SERVICE_TLS_FAILED;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* not HTTP, or HTTP/0.9 */
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_HTTP2:
+		return FG_ERR_SERVICE_RESPONSE_INVALID;
+	case CURLE_OUT_OF_MEMORY:
+#if LIBCURL_VERSION_NUM >= 0x080600
+	case CURLE_TOO_LARGE:
+#endif
+		/* That is how libcurl says that a header line has no end. */
+		return call->sent ? FG_ERR_SERVICE_HEADERS_TOO_LARGE : FG_ERR_INTERNAL;
+	case CURLE_RECV_ERROR:
+		return recv_error(call);
+	case CURLE_SEND_ERROR:
+	case CURLE_SEND_FAIL_REWIND:
+	case CURLE_ABORTED_BY_CALLBACK:
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_HTTP2_STREAM:
+		return FG_ERR_SERVICE_CLOSED;
+	default:
+		return FG_ERR_INTERNAL;
+	}
+}
+
+/* ---- the easy handle */
+
+/*
+ * What is not set here has the default that we want: no HTTP/0.9, no redirects, no cookies, no netrc, no content
+ * decoding (nothing is accepted by us), TCP_NODELAY.
+ */
+static void
+set_up(struct fg_call *call)
+{
+	const struct fg_client *client = call->client;
+
+	FG_EASY_SET(call->easy, CURLOPT_NOSIGNAL, 1L);
+	FG_EASY_SET(call->easy, CURLOPT_PROXY, ""); /* whatever http_proxy says in the environment */
+	FG_EASY_SET(call->easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	FG_EASY_SET(call->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	FG_EASY_SET(call->easy, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
+	FG_EASY_SET(call->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BUFFER_BYTES);
+	FG_EASY_SET(call->easy, CURLOPT_MAXAGE_CONN, client->max_idle_seconds);
+#if LIBCURL_VERSION_NUM >= 0x075500
+	FG_EASY_SET(call->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	FG_EASY_SET(call->easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Cancelled while a name is looked up, libcurl would otherwise block until the resolver's thread is through. */
+	FG_EASY_SET(call->easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	FG_EASY_SET(call->easy, CURLOPT_HEADERFUNCTION, on_head_line);
+	FG_EASY_SET(call->easy, CURLOPT_HEADERDATA, call);
+	FG_EASY_SET(call->easy, CURLOPT_WRITEFUNCTION, on_body);
+	FG_EASY_SET(call->easy, CURLOPT_WRITEDATA, call);
+	FG_EASY_SET(call->easy, CURLOPT_READFUNCTION, on_send);
+	FG_EASY_SET(call->easy, CURLOPT_READDATA, call);
+	FG_EASY_SET(call->easy, CURLOPT_SEEKFUNCTION, on_seek);
+	FG_EASY_SET(call->easy, CURLOPT_PREREQFUNCTION, on_request);
+	FG_EASY_SET(call->easy, CURLOPT_PREREQDATA, call);
+	FG_EASY_SET(call->easy, CURLOPT_CLOSESOCKETFUNCTION, fg_client_on_close);
+	FG_EASY_SET(call->easy, CURLOPT_CLOSESOCKETDATA, call->client);
+	FG_EASY_SET(call->easy, CURLOPT_PRIVATE, call);
+}
+
+struct fg_call *
+fg_call_new(struct fg_client *client, const struct fg_endpoint *endpoint)
+{
+	struct fg_call *call = calloc(1, sizeof(*call));
+
+	FG_ASSERT(call != NULL);
+	call->magic = FG_CALL_MAGIC;
+	call->client = client;
+	call->endpoint = endpoint;
+	fg_task_init(&call->resume, client->loop, fg_call_run_resume, call);
+	call->easy = curl_easy_init();
+	FG_ASSERT(call->easy != NULL);
+	set_up(call);
+	fg_endpoint_apply(endpoint, call->easy);
+	return call;
+}
+
+void
+fg_call_free(struct fg_call *call)
+{
+	curl_easy_cleanup(call->easy);
+	call->magic = 0;
+	free(call);
+}
+
+/* ---- the request */
+
+static void
+set_method(struct fg_call *call, const struct fg_call_spec *spec)
+{
+	struct fg_str method = spec->method;
+	bool has_body = spec->has_body;
+	bool is_head = fg_str_eq(method, FG_STR("HEAD"));
+	enum fg_call_shape shape = has_body ? FG_SHAPE_UPLOAD : is_head ? FG_SHAPE_HEAD : FG_SHAPE_GET;
+
+	call->ends_at_head = is_head && has_body;
+	if (shape != call->shape) {
+		if (shape == FG_SHAPE_UPLOAD)
+			FG_EASY_SET(call->easy, CURLOPT_UPLOAD, 1L);
+		else if (shape == FG_SHAPE_HEAD)
+			FG_EASY_SET(call->easy, CURLOPT_NOBODY, 1L);
+		else
+			FG_EASY_SET(call->easy, CURLOPT_HTTPGET, 1L);
+		call->shape = shape;
+	}
+	if (method.len == strlen(call->method) && memcmp(call->method, method.p, method.len) == 0)
+		return;
+	FG_EASY_SET(call->easy, CURLOPT_CUSTOMREQUEST, fg_arena_cstr(spec->arena, method));
+	if (method.len >= sizeof(call->method))
+		method.len = 0; /* not remembered */
+	memcpy(call->method, method.p, method.len);
+	call->method[method.len] = '\0';
+}
+
+static char *
+put(char *at, struct fg_str s)
+{
+	if (s.len > 0)
+		memcpy(at, s.p, s.len);
+	return at + s.len;
+}
+
+static bool
+is_host(const struct fg_call_header *header)
+{
+	return fg_str_ieq(header->name, FG_STR("host"));
+}
+
+static char *
+put_header(char *at, const struct fg_call_header *header)
+{
+	at = put(at, header->name);
+	at = put(at, header->value.len > 0 ? FG_STR(": ") : FG_STR(":"));
+	return put(at, header->value);
+}
+
+/*
+ * All headers but Host in one text, CRLF between them. libcurl copies an entry of its header list into the request as
+ * it is, so the whole text can be one entry: it looks through the list a dozen times a request, and allocates for each
+ * entry without a value. NULL when there is none.
+ */
+static char *
+format_headers(const struct fg_call_spec *spec)
+{
+	size_t len = 0, count = 0;
+	char *text, *at;
+
+	for (size_t i = 0; i < spec->header_count; i++)
+		if (!is_host(&spec->headers[i])) {
+			len += spec->headers[i].name.len + spec->headers[i].value.len + sizeof(": \r\n");
+			count++;
+		}
+	if (count == 0)
+		return NULL;
+	text = at = fg_arena_alloc(spec->arena, len);
+	for (size_t i = 0; i < spec->header_count; i++) {
+		if (is_host(&spec->headers[i]))
+			continue;
+		at = at == text ? at : put(at, FG_STR("\r\n"));
+		at = put_header(at, &spec->headers[i]);
+	}
+	/* An entry that is empty behind its first colon is left out, unless it ends so. */
+	if (count == 1 && at[-1] == ':')
+		at[-1] = ';';
+	*at = '\0';
+	return text;
+}
+
+static char *
+format_host(const struct fg_call_spec *spec)
+{
+	char *text, *at;
+
+	for (size_t i = 0; i < spec->header_count; i++) {
+		if (!is_host(&spec->headers[i]))
+			continue;
+		text = fg_arena_alloc(spec->arena, sizeof("Host: ") + spec->headers[i].value.len);
+		at = put(text, spec->headers[i].value.len > 0 ? FG_STR("Host: ") : FG_STR("Host;"));
+		*put(at, spec->headers[i].value) = '\0';
+		return text;
+	}
+	return NULL;
+}
+
+/* The list lies in the arena, not in memory of libcurl's: it is never given to curl_slist_free_all(). */
+static void
+set_headers(struct fg_call *call, const struct fg_call_spec *spec)
+{
+	char *lines[] = {format_host(spec), format_headers(spec), call->client->no_accept,
+	    spec->has_body && spec->body_length != 0 ? call->client->no_expect : NULL};
+	struct curl_slist *nodes = fg_arena_alloc(spec->arena, FG_ARRAY_LEN(lines) * sizeof(*nodes));
+	struct curl_slist *list = NULL;
+
+	for (size_t i = FG_ARRAY_LEN(lines); i-- > 0;) {
+		if (lines[i] == NULL)
+			continue;
+		nodes[i] = (struct curl_slist){.data = lines[i], .next = list};
+		list = &nodes[i];
+	}
+	FG_EASY_SET(call->easy, CURLOPT_HTTPHEADER, list);
+}
+
+void
+fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec)
+{
+	fg_head_init(&call->head);
+	call->body_left = spec->has_body ? spec->body_length : 0;
+	call->received = 0;
+	call->err = FG_OK;
+	call->started = fg_loop_clock(call->client->loop)->mono;
+	call->times = (struct fg_call_times){.reused = false};
+	call->replayable = spec->replayable;
+	call->sent = call->is_complete = false;
+	call->send_paused = call->body_paused = call->resume_send = call->resume_body = false;
+	set_method(call, spec);
+	if (spec->has_body)
+		FG_EASY_SET(call->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)spec->body_length);
+	FG_EASY_SET(call->easy, CURLOPT_REQUEST_TARGET, fg_arena_cstr(spec->arena, spec->target));
+	set_headers(call, spec);
+	if (call->forbids_reuse) {
+		call->forbids_reuse = false;
+		FG_EASY_SET(call->easy, CURLOPT_FORBID_REUSE, 0L);
+	}
+}
+
+/* ---- what the caller asks of a call on its way */
+
+/* A task, so that no callback runs inside fg_call_resume_*(). */
+void
+fg_call_run_resume(void *arg)
+{
+	struct fg_call *call = arg;
+	struct fg_client *client = call->client;
+	bool was_paused = (call->resume_send && call->send_paused) || (call->resume_body && call->body_paused);
+	CURLcode code;
+
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	if (call->resume_send)
+		call->send_paused = false;
+	if (call->resume_body)
+		call->body_paused = false;
+	call->resume_send = call->resume_body = false;
+	if (call->state != FG_CALL_ACTIVE || !was_paused)
+		return;
+	client->will_run = true;
+	fg_task_post(&client->kick);
+	client->depth++;
+	code = curl_easy_pause(call->easy,
+	    (call->send_paused ? CURLPAUSE_SEND : 0) | (call->body_paused ? CURLPAUSE_RECV : 0));
+	client->depth--;
+	/* What on_body refuses in there does not end the transfer by itself. */
+	if (code != CURLE_OK && call->state == FG_CALL_ACTIVE)
+		fg_client_end(client, call, (int)code);
+	fg_client_settle(client);
+}
+
+void
+fg_call_resume_send(struct fg_call *call)
+{
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	call->resume_send = true;
+	fg_task_post(&call->resume);
+}
+
+void
+fg_call_resume_body(struct fg_call *call)
+{
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	call->resume_body = true;
+	fg_task_post(&call->resume);
+}
+
+void
+fg_call_fail_with(struct fg_call *call, enum fg_err err)
+{
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	fail(call, err);
+}
+
+void
+fg_call_get_times(const struct fg_call *call, struct fg_call_times *out)
+{
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	*out = call->times;
+}

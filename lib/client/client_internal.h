@@ -1,0 +1,134 @@
+/*
+ * What the files of lib/client share. CURL and CURLM are void to C, so this header needs no curl.h.
+ *
+ * client.c  the multi handle on the loop: sockets, the timer, starting and ending of calls
+ * call.c    one call: the easy handle's options, and libcurl's callbacks turned into ours
+ * endpoint.c, head.c
+ */
+#ifndef FG_CLIENT_INTERNAL_H
+#define FG_CLIENT_INTERNAL_H
+
+#include "client/client.h"
+#include "client/head.h"
+#include "loop/loop.h"
+
+struct curl_slist;
+
+/* An option that is refused is one that this libcurl was built without or that we got wrong: never a matter of input. */
+#define FG_EASY_SET(easy, option, value) FG_ASSERT(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+#define FG_MULTI_SET(multi, option, value) FG_ASSERT(curl_multi_setopt((multi), (option), (value)) == CURLM_OK)
+
+struct fg_endpoint {
+	const char *url; /* "https://name:port/" */
+	struct curl_slist *connect_to; /* with tls_name: where to, since the URL then holds the name to verify */
+	enum fg_http_version version;
+	fg_usec connect_timeout;
+	bool tls, verify;
+	const char *ca_file, *cert_file, *key_file;
+};
+
+/* Sets all that calls to this endpoint have in common. */
+void fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy);
+
+struct fg_call_list {
+	struct fg_call *first;
+};
+
+enum { FG_CALL_MAGIC = 0x63616c6c, FG_METHOD_MAX = 32 };
+
+enum fg_call_state {
+	FG_CALL_IDLE,     /* in the pool */
+	FG_CALL_STARTING, /* given to libcurl at the end of this turn */
+	FG_CALL_ACTIVE,   /* libcurl has it */
+	FG_CALL_DOOMED,   /* cancelled from inside libcurl; taken from it as soon as it has returned */
+	FG_CALL_ENDED,    /* on_end runs */
+};
+
+enum fg_call_shape { FG_SHAPE_NONE, FG_SHAPE_GET, FG_SHAPE_HEAD, FG_SHAPE_UPLOAD };
+
+/* An easy handle with what is ours around it; kept and used again for the same endpoint. */
+struct fg_call {
+	unsigned magic;
+	enum fg_call_state state;
+	struct fg_client *client;
+	const struct fg_endpoint *endpoint;
+	void *easy; /* owned CURL */
+	struct fg_call *next, **link; /* in the list of its state; link NULL: in none */
+	struct fg_socket *socket; /* borrowed; the connection it is on, NULL: none, or closed */
+	struct fg_call *socket_next, **socket_link; /* in socket->calls */
+	struct fg_task resume;
+
+	/* what the easy handle is set to, kept from call to call */
+	enum fg_call_shape shape;
+	char method[FG_METHOD_MAX]; /* empty: one too long to remember */
+
+	/* of this call */
+	const struct fg_call_ops *ops;
+	void *arg;
+	struct fg_head head;
+	int64_t body_left; /* to be sent; -1: unknown */
+	uint64_t received; /* of the response's body */
+	enum fg_err err;   /* set before libcurl is told to give up; FG_OK: libcurl's code decides */
+	fg_usec started;
+	struct fg_call_times times;
+	bool replayable, sent;
+	bool ends_at_head; /* HEAD with a body: libcurl would wait for one in return */
+	bool is_complete;  /* ended by us, successfully */
+	bool forbids_reuse;
+	bool send_paused, body_paused;
+	bool resume_send, resume_body;
+};
+
+/* A connection's descriptor, from the first time libcurl wants it watched until it closes it. */
+struct fg_socket {
+	struct fg_io io;
+	struct fg_client *client;
+	int fd;
+	bool wanted; /* by libcurl; else the watcher is still there, for the next call on this connection */
+	struct fg_call *calls; /* on it now; one at a time but for HTTP/2 */
+};
+
+enum { FG_POOL_BUCKETS = 64 };
+
+struct fg_client {
+	struct fg_loop *loop; /* borrowed */
+	void *multi;          /* owned CURLM */
+	long max_idle_connections, max_idle_seconds;
+	long connection_steps; /* what CURLMOPT_MAXCONNECTS was computed from */
+	struct fg_timer timer;
+	fg_usec timer_at; /* when it fires; 0: not running */
+	fg_usec due_at;   /* when libcurl wants to be called; 0: never */
+	bool will_run;   /* it is about to be called anyway */
+	struct fg_task kick; /* gives started calls to libcurl and lets it run */
+	int depth;           /* > 0: inside libcurl */
+	struct fg_call_list starting, active, doomed, pool[FG_POOL_BUCKETS];
+	size_t call_count;   /* starting, active, doomed */
+	size_t pooled;
+	struct fg_socket **sockets; /* owned, by descriptor */
+	size_t socket_size;
+	/* header lines that keep libcurl from adding its own; libcurl's type is not const */
+	char no_accept[sizeof("Accept:")], no_expect[sizeof("Expect:")];
+};
+
+/* ---- call.c */
+
+/* A new easy handle for the endpoint, all that stays the same set. */
+struct fg_call *fg_call_new(struct fg_client *client, const struct fg_endpoint *endpoint);
+void fg_call_free(struct fg_call *call);
+/* Readies a call from the pool for its next request. */
+void fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec);
+/* Task of call->resume. */
+void fg_call_run_resume(void *arg);
+/* Why a call ended that libcurl ended with code (a CURLcode). */
+enum fg_err fg_call_result(const struct fg_call *call, int code);
+
+/* ---- client.c */
+
+/* Ends what is complete and takes away what was cancelled; after every call into libcurl that may run callbacks. */
+void fg_client_settle(struct fg_client *client);
+/* libcurl's CURLOPT_CLOSESOCKETFUNCTION; arg is the client. */
+int fg_client_on_close(void *arg, int fd);
+/* Takes the call from libcurl and runs on_end. code: a CURLcode. Not inside libcurl. */
+void fg_client_end(struct fg_client *client, struct fg_call *call, int code);
+
+#endif

@@ -1,0 +1,129 @@
+/* Endpoints: where a call goes, read from the configuration once and given to every easy handle made for it. */
+#include <curl/curl.h>
+
+#include "base/ip.h"
+#include "client/client_internal.h"
+
+static bool
+is_host_name(struct fg_str s)
+{
+	if (s.len == 0 || s.len > 253)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (!fg_ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '.' && s.p[i] != '_')
+			return false;
+	return true;
+}
+
+static bool
+is_port(struct fg_str s)
+{
+	uint64_t port;
+
+	return s.len <= 5 && fg_str_to_u64(s, &port) && port >= 1 && port <= 65535;
+}
+
+/* "127.0.0.1:4000", "[::1]", "name:80"; port is left as it is when there is none. */
+static bool
+split_authority(struct fg_str s, struct fg_str *host, struct fg_str *port)
+{
+	size_t end;
+	struct fg_ip ip;
+
+	if (s.len > 0 && s.p[0] == '[') {
+		end = fg_str_find(s, ']');
+		if (end == s.len)
+			return false;
+		end++;
+		*host = fg_str_slice(s, 0, end);
+		if (!fg_ip_parse(&ip, *host))
+			return false;
+	} else {
+		end = fg_str_find(s, ':');
+		*host = fg_str_slice(s, 0, end);
+		if (!is_host_name(*host))
+			return false;
+	}
+	if (end == s.len)
+		return true;
+	*port = fg_str_slice(s, end + 1, s.len);
+	return s.p[end] == ':' && is_port(*port);
+}
+
+enum fg_err
+fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_spec *spec, struct fg_arena *arena)
+{
+	static const struct fg_str http = FG_STR_INIT("http://"), https = FG_STR_INIT("https://");
+	struct fg_endpoint *endpoint = FG_ARENA_NEW(arena, struct fg_endpoint);
+	struct fg_str host, port, name, scheme;
+
+	FG_ASSERT(spec->connect_timeout > 0);
+	endpoint->tls = fg_str_starts_with(spec->url, https);
+	if (!endpoint->tls && !fg_str_starts_with(spec->url, http))
+		return FG_ERR_SYNTAX;
+	scheme = endpoint->tls ? https : http;
+	port = endpoint->tls ? FG_STR("443") : FG_STR("80");
+	if (!split_authority(fg_str_slice(spec->url, scheme.len, spec->url.len), &host, &port))
+		return FG_ERR_SYNTAX;
+	name = host;
+	if (endpoint->tls && spec->tls_name.len > 0) {
+		if (!is_host_name(spec->tls_name))
+			return FG_ERR_SYNTAX;
+		/* libcurl verifies the name in the URL; where it connects to is said apart from it. */
+		name = spec->tls_name;
+		endpoint->connect_to = FG_ARENA_NEW(arena, struct curl_slist);
+		endpoint->connect_to->data = fg_arena_cstr(arena, FG_ARENA_CONCAT(arena, FG_STR("::"), host, FG_STR(":"), port));
+	}
+	endpoint->url = fg_arena_cstr(arena, FG_ARENA_CONCAT(arena, scheme, name, FG_STR(":"), port, FG_STR("/")));
+	endpoint->version = spec->version;
+	endpoint->connect_timeout = spec->connect_timeout;
+	endpoint->verify = spec->verify;
+	if (spec->ca_file != NULL)
+		endpoint->ca_file = fg_arena_cstr(arena, fg_str_from(spec->ca_file));
+	if (spec->cert_file != NULL)
+		endpoint->cert_file = fg_arena_cstr(arena, fg_str_from(spec->cert_file));
+	if (spec->key_file != NULL)
+		endpoint->key_file = fg_arena_cstr(arena, fg_str_from(spec->key_file));
+	*out = endpoint;
+	return FG_OK;
+}
+
+static long
+http_version(const struct fg_endpoint *endpoint)
+{
+	if (endpoint->version == FG_HTTP_1_1)
+		return CURL_HTTP_VERSION_1_1;
+	return endpoint->tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+}
+
+static void
+apply_tls(const struct fg_endpoint *endpoint, void *easy)
+{
+	FG_EASY_SET(easy, CURLOPT_SSL_VERIFYPEER, endpoint->verify ? 1L : 0L);
+	FG_EASY_SET(easy, CURLOPT_SSL_VERIFYHOST, endpoint->verify ? 2L : 0L);
+	if (endpoint->ca_file != NULL) {
+		FG_EASY_SET(easy, CURLOPT_CAINFO, endpoint->ca_file);
+		FG_EASY_SET(easy, CURLOPT_CAPATH, NULL);
+	}
+	if (endpoint->cert_file != NULL) {
+		FG_EASY_SET(easy, CURLOPT_SSLCERT, endpoint->cert_file);
+		if (endpoint->key_file != NULL)
+			FG_EASY_SET(easy, CURLOPT_SSLKEY, endpoint->key_file);
+		/* A key with a passphrase is refused; without this OpenSSL would ask for it at the terminal. */
+		FG_EASY_SET(easy, CURLOPT_KEYPASSWD, "");
+	}
+	if (endpoint->connect_to != NULL)
+		FG_EASY_SET(easy, CURLOPT_CONNECT_TO, endpoint->connect_to);
+}
+
+void
+fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy)
+{
+	FG_EASY_SET(easy, CURLOPT_URL, endpoint->url);
+	FG_EASY_SET(easy, CURLOPT_HTTP_VERSION, http_version(endpoint));
+	if (endpoint->version == FG_HTTP_2)
+		FG_EASY_SET(easy, CURLOPT_PIPEWAIT, 1L);
+	FG_EASY_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)((endpoint->connect_timeout + FG_US_PER_MS - 1) / FG_US_PER_MS));
+	if (endpoint->tls)
+		apply_tls(endpoint, easy);
+}

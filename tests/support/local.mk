@@ -1,1 +1,13 @@
-# What tests share: the scripted service, raw peers.
+# What tests share: the scripted service, as a library and as a program.
+check_LIBRARIES += tests/support/libservice.a
+tests_support_libservice_a_SOURCES = \
+	tests/support/service.c tests/support/service.h tests/support/service_internal.h tests/support/service_listen.h \
+	tests/support/service_answer.c \
+	tests/support/service_loop.c \
+	tests/support/service_tls.c
+tests_support_libservice_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_support_libservice_a_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+check_PROGRAMS += tests/support/service
+tests_support_service_SOURCES = tests/support/service_main.c
+tests_support_service_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_support_service_LDADD = tests/support/libservice.a $(OPENSSL_LIBS)

@@ -8,6 +8,8 @@ lib_libfaregate_a_SOURCES += \
 	lib/conf/mistakes.c \
 	lib/conf/names.c lib/conf/names.h \
 	lib/conf/read.c \
+	lib/conf/reference.c \
+	lib/conf/schema.c \
 	lib/conf/suggest.c lib/conf/suggest.h \
 	lib/conf/syntax.c lib/conf/syntax.h \
 	lib/conf/tree.c \

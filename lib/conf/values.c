@@ -182,6 +182,8 @@ store_int(const struct fg_conf_key *key, void *out, int64_t value)
 {
 	if (key->size == sizeof(int64_t)) {
 		memcpy(out, &value, sizeof(value));
+	} else if (key->size == sizeof(bool)) {
+		*(bool *)out = value != 0;
 	} else {
 		int narrow = (int)value;
 

@@ -96,6 +96,11 @@ struct fg_config {
  * file cannot be read (said in errors too).
  */
 enum fg_err fg_config_load(struct fg_config **out, const char *file, struct fg_buf *errors) FG_MUST_CHECK;
+/* The same with the mistakes as a JSON array of {"file", "line", "column", "path", "message"}. */
+enum fg_config_format { FG_CONFIG_TEXT, FG_CONFIG_JSON };
+enum fg_err fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *errors,
+    enum fg_config_format format) FG_MUST_CHECK;
+/* NULL does nothing. */
 void fg_config_free(struct fg_config *config);
 
 /* The JSON Schema (draft 2020-12) and the reference page (Markdown), both made from the tables of keys. */

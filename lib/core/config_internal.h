@@ -1,0 +1,57 @@
+/*
+ * Between the files that read the configuration: config.c (the whole), config_pool.c (what is about the process),
+ * config_service.c, config_route.c. Nobody else includes this.
+ */
+#ifndef FG_CORE_CONFIG_INTERNAL_H
+#define FG_CORE_CONFIG_INTERNAL_H
+
+#include "conf/keys.h"
+#include "conf/names.h"
+#include "core/config.h"
+#include "filter/filter.h"
+
+enum { FG_CONFIG_MAX_FILTERS = 16, FG_CONFIG_MAX_NAME = 64 };
+
+/* A route while it is read, or what all have in common (`defaults`). */
+struct fg_route_draft {
+	struct fg_route route;
+	const void *filters[FG_CONFIG_MAX_FILTERS]; /* configuration of each filter type, NULL: not on this route */
+	const struct fg_conf_node *node;
+	bool is_good; /* nothing wrong was found in it: the router may look at it */
+};
+
+/* The configuration while it is read. It begins with what remains. */
+struct fg_config_draft {
+	struct fg_config config;
+	int version;
+	struct fg_str *includes; /* carried out before; here for the table */
+	size_t include_count;
+	struct fg_service *services;
+	size_t service_count;
+	struct fg_names service_names;
+	bool has_services; /* a map of them, whatever is in it: names that dangle are worth a message */
+	struct fg_route_draft defaults;
+	const struct fg_conf_node *defaults_node;
+	struct fg_route_draft *routes;
+	size_t route_count;
+	size_t mistakes; /* noted before the service or route that is being read */
+};
+
+/* The top of the file, with the keys of the filters put in. Base: struct fg_config_draft. In arena. */
+const struct fg_conf_key *fg_config_keys(struct fg_arena *arena);
+
+/* Parts of it. Base: struct fg_config, and for the sections what their names say. */
+extern const struct fg_conf_key fg_config_listen_item, fg_config_cidr_item;
+extern const struct fg_conf_key fg_config_log_keys[], fg_config_admin_keys[];
+extern const struct fg_conf_key fg_config_service_name, fg_config_service_item;
+extern const struct fg_conf_key fg_config_route_name, fg_config_route_item;
+/* The keys of a route alone; those it shares with `defaults`. Base: struct fg_route_draft. */
+extern const struct fg_conf_key fg_config_route_keys[], fg_config_shared_keys[];
+
+fg_conf_parse_fn fg_config_parse_admin, fg_config_check_listens, fg_config_check_user, fg_config_check_absolute,
+    fg_config_check_name;
+
+/* Ties and unreachable routes, told at the routes; sets config.router. */
+void fg_config_build_router(struct fg_conf *conf, struct fg_config_draft *draft);
+
+#endif

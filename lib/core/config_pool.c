@@ -193,7 +193,8 @@ parse_cidr(struct fg_conf *conf, const struct fg_conf_node *node, const struct f
 }
 
 const struct fg_conf_key fg_config_cidr_item = {"NETWORK", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_cidr), .parse = parse_cidr,
-    .form = "an address or a network (10.0.0.0/8, ::1)", .schema = "\"type\": \"string\", \"pattern\": \"^[0-9a-fA-F.:]+(/[0-9]+)?$|\\\\$\\\\{\"",
+    .form = "an address or a network (10.0.0.0/8, ::1)",
+    .schema = "\"type\": \"string\", \"pattern\": \"^[0-9a-fA-F.:]+(/[0-9]+)?$|\\\\$\\\\{\"",
     .help = "whoever connects from there"};
 
 /* ---- log */

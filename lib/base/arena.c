@@ -132,6 +132,19 @@ fg_arena_join(struct fg_arena *arena, const struct fg_str *parts, size_t count)
 }
 
 struct fg_str
+fg_arena_u64(struct fg_arena *arena, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	return fg_arena_str(arena, (struct fg_str){digits + at, sizeof(digits) - at});
+}
+
+struct fg_str
 fg_arena_vprintf(struct fg_arena *arena, const char *fmt, va_list args)
 {
 	va_list again;

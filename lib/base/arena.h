@@ -46,6 +46,7 @@ struct fg_str fg_arena_join(struct fg_arena *arena, const struct fg_str *parts, 
 #define FG_ARENA_CONCAT(arena, ...) \
 	fg_arena_join((arena), (const struct fg_str[]){__VA_ARGS__}, \
 	    sizeof((const struct fg_str[]){__VA_ARGS__}) / sizeof(struct fg_str))
+struct fg_str fg_arena_u64(struct fg_arena *arena, uint64_t number);
 struct fg_str fg_arena_printf(struct fg_arena *arena, const char *fmt, ...) FG_PRINTF(2, 3);
 struct fg_str fg_arena_vprintf(struct fg_arena *arena, const char *fmt, va_list args) FG_PRINTF(2, 0);
 

@@ -120,6 +120,7 @@ struct fg_request {
 	struct fg_headers headers;
 	struct fg_ip peer_ip, client_ip;        /* who is connected; who is asking (trusted proxies looked through) */
 	struct fg_str peer_text, client_text;
+	bool peer_known;         /* peer_ip is an address */
 	bool peer_trusted;       /* the peer is one of trusted-proxies */
 	int64_t content_length;  /* -1: not said */
 	bool has_body;           /* by Content-Length or Transfer-Encoding */

@@ -17,17 +17,46 @@ fg_headers_init(struct fg_headers *headers, struct fg_arena *arena)
 	*headers = (struct fg_headers){.arena = arena};
 }
 
+static enum fg_header_id
+pick(struct fg_str name, const enum fg_header_id *candidates)
+{
+	for (; *candidates != FG_HDR_UNKNOWN; candidates++)
+		if (fg_ascii_lower(name.p[name.len - 1]) == fg_ascii_lower(names[*candidates].p[name.len - 1]) &&
+		    fg_str_ieq(name, names[*candidates]))
+			return *candidates;
+	return FG_HDR_UNKNOWN;
+}
+
+#define PICK(...) pick(name, (const enum fg_header_id[]){__VA_ARGS__, FG_HDR_UNKNOWN})
+
 enum fg_header_id
 fg_header_id(struct fg_str name)
 {
-	for (int id = 1; id < FG_HDR_COUNT; id++) {
-		/* Length and first letter tell nearly all apart. */
-		if (names[id].len == name.len && fg_ascii_upper(name.p[0]) == names[id].p[0] &&
-		    fg_str_ieq(name, names[id]))
-			return (enum fg_header_id)id;
+	/* By length: at most a handful are left to compare. A test holds that none is forgotten. */
+	switch (name.len) {
+	case 2: return PICK(FG_HDR_TE);
+	case 3: return PICK(FG_HDR_VIA);
+	case 4: return PICK(FG_HDR_HOST, FG_HDR_DATE);
+	case 5: return PICK(FG_HDR_ALLOW, FG_HDR_PROXY);
+	case 6: return PICK(FG_HDR_ACCEPT, FG_HDR_COOKIE, FG_HDR_SERVER, FG_HDR_STATUS, FG_HDR_EXPECT);
+	case 7: return PICK(FG_HDR_TRAILER, FG_HDR_UPGRADE, FG_HDR_REFERER);
+	case 8: return PICK(FG_HDR_LOCATION);
+	case 9: return PICK(FG_HDR_FORWARDED);
+	case 10: return PICK(FG_HDR_CONNECTION, FG_HDR_KEEP_ALIVE, FG_HDR_USER_AGENT, FG_HDR_TRACESTATE, FG_HDR_X_SENDFILE);
+	case 11: return PICK(FG_HDR_RETRY_AFTER, FG_HDR_TRACEPARENT, FG_HDR_X_SENDFILE2);
+	case 12: return PICK(FG_HDR_CONTENT_TYPE, FG_HDR_X_REQUEST_ID);
+	case 13: return PICK(FG_HDR_AUTHORIZATION);
+	case 14: return PICK(FG_HDR_CONTENT_LENGTH);
+	case 15: return PICK(FG_HDR_X_FORWARDED_FOR);
+	case 16: return PICK(FG_HDR_X_FORWARDED_HOST, FG_HDR_X_FORWARDED_PORT, FG_HDR_PROXY_CONNECTION, FG_HDR_X_ACCEL_REDIRECT);
+	case 17: return PICK(FG_HDR_TRANSFER_ENCODING, FG_HDR_X_FORWARDED_PROTO);
+	case 20: return PICK(FG_HDR_X_LIGHTTPD_SEND_FILE);
+	case 24: return PICK(FG_HDR_X_LIGHTTPD_SEND_TEMPFILE);
+	default: return FG_HDR_UNKNOWN;
 	}
-	return FG_HDR_UNKNOWN;
 }
+
+#undef PICK
 
 struct fg_str
 fg_header_name(enum fg_header_id id)
@@ -106,6 +135,23 @@ fg_headers_remove_id(struct fg_headers *headers, enum fg_header_id id)
 	return remove_from(headers, 0, FG_STR_NONE, id);
 }
 
+size_t
+fg_headers_remove_set(struct fg_headers *headers, uint64_t ids)
+{
+	size_t kept = 0, count = headers->count;
+
+	ids &= ~FG_HEADER_BIT(FG_HDR_UNKNOWN);
+	for (size_t i = 0; i < count; i++) {
+		if (ids & FG_HEADER_BIT(headers->v[i].id))
+			continue;
+		if (kept != i)
+			headers->v[kept] = headers->v[i];
+		kept++;
+	}
+	headers->count = kept;
+	return count - kept;
+}
+
 const struct fg_header *
 fg_headers_find(const struct fg_headers *headers, struct fg_str name)
 {
@@ -134,34 +180,43 @@ fg_headers_value(const struct fg_headers *headers, enum fg_header_id id)
 	return header == NULL ? FG_STR_NONE : header->value;
 }
 
+_Static_assert(FG_HDR_COUNT <= 64, "a set of ids is one word");
+
+/* Takes away what a Connection header names. */
+static void
+remove_named_by(struct fg_headers *headers, struct fg_str connection)
+{
+	struct fg_str item;
+
+	while (fg_str_next(&connection, ',', &item)) {
+		item = fg_str_trim(item);
+		/* Naming Host there must not take away what the service needs; Connection itself goes later. */
+		if (item.len > 0 && fg_header_id(item) != FG_HDR_HOST && fg_header_id(item) != FG_HDR_CONNECTION)
+			fg_headers_remove(headers, item);
+	}
+}
+
+/* Index of the n-th header of that id, from 0; the count when there is none. */
+static size_t
+find_nth(const struct fg_headers *headers, enum fg_header_id id, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < headers->count; i++)
+		if (headers->v[i].id == id && n-- == 0)
+			break;
+	return i;
+}
+
 void
 fg_headers_remove_hop_by_hop(struct fg_headers *headers)
 {
-	static const enum fg_header_id standard[] = {FG_HDR_CONNECTION, FG_HDR_KEEP_ALIVE, FG_HDR_PROXY,
-	    FG_HDR_PROXY_CONNECTION, FG_HDR_TE, FG_HDR_TRAILER, FG_HDR_TRANSFER_ENCODING, FG_HDR_UPGRADE};
-	uint64_t present = 0;
+	static const uint64_t standard = FG_HEADER_BIT(FG_HDR_CONNECTION) | FG_HEADER_BIT(FG_HDR_KEEP_ALIVE) |
+	    FG_HEADER_BIT(FG_HDR_PROXY) | FG_HEADER_BIT(FG_HDR_PROXY_CONNECTION) | FG_HEADER_BIT(FG_HDR_TE) |
+	    FG_HEADER_BIT(FG_HDR_TRAILER) | FG_HEADER_BIT(FG_HDR_TRANSFER_ENCODING) | FG_HEADER_BIT(FG_HDR_UPGRADE);
 
-	_Static_assert(FG_HDR_COUNT <= 64, "ids are bits of one word here");
-	for (size_t i = 0; i < headers->count; i++)
-		present |= UINT64_C(1) << headers->v[i].id;
-	while (present & (UINT64_C(1) << FG_HDR_CONNECTION)) {
-		const struct fg_header *connection = fg_headers_find_id(headers, FG_HDR_CONNECTION);
-		struct fg_str rest, item;
-
-		if (connection == NULL)
-			break;
-		rest = connection->value;
-		headers->v[connection - headers->v].id = FG_HDR_KEEP_ALIVE; /* looked at; removed below */
-		present |= UINT64_C(1) << FG_HDR_KEEP_ALIVE;
-		while (fg_str_next(&rest, ',', &item)) {
-			item = fg_str_trim(item);
-			/* Naming Host (or nothing) there must not take away what the service needs. */
-			if (item.len > 0 && fg_header_id(item) != FG_HDR_HOST &&
-			    fg_header_id(item) != FG_HDR_CONNECTION)
-				fg_headers_remove(headers, item);
-		}
-	}
-	for (size_t i = 0; i < FG_ARRAY_LEN(standard); i++)
-		if (present & (UINT64_C(1) << standard[i]))
-			fg_headers_remove_id(headers, standard[i]);
+	/* Removing what one of them names moves headers, but no Connection: the n-th stays the n-th. */
+	for (size_t n = 0, at = 0; (at = find_nth(headers, FG_HDR_CONNECTION, n)) < headers->count; n++)
+		remove_named_by(headers, headers->v[at].value);
+	fg_headers_remove_set(headers, standard);
 }

@@ -20,7 +20,9 @@
 	X(TRANSFER_ENCODING, "Transfer-Encoding") X(UPGRADE, "Upgrade") X(USER_AGENT, "User-Agent") X(VIA, "Via") \
 	X(X_FORWARDED_FOR, "X-Forwarded-For") X(X_FORWARDED_HOST, "X-Forwarded-Host") \
 	X(X_FORWARDED_PORT, "X-Forwarded-Port") X(X_FORWARDED_PROTO, "X-Forwarded-Proto") \
-	X(X_REQUEST_ID, "X-Request-Id") X(REFERER, "Referer")
+	X(X_REQUEST_ID, "X-Request-Id") X(REFERER, "Referer") X(X_ACCEL_REDIRECT, "X-Accel-Redirect") \
+	X(X_LIGHTTPD_SEND_FILE, "X-LIGHTTPD-send-file") X(X_LIGHTTPD_SEND_TEMPFILE, "X-LIGHTTPD-send-tempfile") \
+	X(X_SENDFILE, "X-Sendfile") X(X_SENDFILE2, "X-Sendfile2")
 /* clang-format on */
 
 enum fg_header_id {
@@ -30,6 +32,8 @@ enum fg_header_id {
 #undef FG_HEADER_SYMBOL
 	FG_HDR_COUNT,
 };
+
+#define FG_HEADER_BIT(id) (UINT64_C(1) << (id))
 
 struct fg_header {
 	struct fg_str name, value; /* borrowed; live as long as the exchange */
@@ -53,6 +57,8 @@ enum fg_err fg_headers_set(struct fg_headers *headers, struct fg_str name, struc
 /* How many were removed. */
 size_t fg_headers_remove(struct fg_headers *headers, struct fg_str name);
 size_t fg_headers_remove_id(struct fg_headers *headers, enum fg_header_id id);
+/* All of several ids in one pass: the bits FG_HEADER_BIT(id). */
+size_t fg_headers_remove_set(struct fg_headers *headers, uint64_t ids);
 /* The first of that name; NULL when there is none. */
 const struct fg_header *fg_headers_find(const struct fg_headers *headers, struct fg_str name);
 const struct fg_header *fg_headers_find_id(const struct fg_headers *headers, enum fg_header_id id);

@@ -318,14 +318,12 @@ status_has_no_body(int status)
 static void
 remove_server_commands(struct fg_headers *headers)
 {
-	/* CGI's own (RFC 3875 §6.3.3): ours goes first, a second one would win in some servers. */
-	fg_headers_remove_id(headers, FG_HDR_STATUS);
-	/* These make a web server send a file of its own disk: a service on another host has no say in that. */
-	fg_headers_remove(headers, FG_STR("X-Sendfile"));
-	fg_headers_remove(headers, FG_STR("X-Sendfile2"));
-	fg_headers_remove(headers, FG_STR("X-LIGHTTPD-send-file"));
-	fg_headers_remove(headers, FG_STR("X-LIGHTTPD-send-tempfile"));
-	fg_headers_remove(headers, FG_STR("X-Accel-Redirect"));
+	/* Status is CGI's own (RFC 3875 §6.3.3): ours goes first, a second one would win in some servers. The others make
+	   a web server send a file of its own disk: a service on another host has no say in that. */
+	fg_headers_remove_set(headers,
+	    FG_HEADER_BIT(FG_HDR_STATUS) | FG_HEADER_BIT(FG_HDR_X_SENDFILE) | FG_HEADER_BIT(FG_HDR_X_SENDFILE2) |
+		FG_HEADER_BIT(FG_HDR_X_LIGHTTPD_SEND_FILE) | FG_HEADER_BIT(FG_HDR_X_LIGHTTPD_SEND_TEMPFILE) |
+		FG_HEADER_BIT(FG_HDR_X_ACCEL_REDIRECT));
 }
 
 /*
@@ -372,7 +370,7 @@ fg_engine_respond(struct fg_exchange *x)
 	if (!status_has_no_body(x->resp.status)) {
 		fg_headers_remove_id(&x->resp.headers, FG_HDR_CONTENT_LENGTH);
 		(void)!fg_headers_add(&x->resp.headers, FG_STR("Content-Length"),
-		    fg_arena_printf(&x->arena, "%zu", x->own_body.len));
+		    fg_arena_u64(&x->arena, x->own_body.len));
 	}
 	fg_engine_send_head(x);
 	if (status_has_no_body(x->resp.status) || x->req.method_id == FG_METHOD_HEAD)

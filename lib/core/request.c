@@ -101,6 +101,7 @@ read_peer(struct fg_exchange *x, struct fg_str value)
 	if (!fg_ip_parse(&req->peer_ip, value))
 		return; /* a peer without an address: of no trusted network */
 	req->client_ip = req->peer_ip;
+	req->peer_known = true;
 	for (size_t i = 0; i < config->trusted_proxy_count; i++)
 		if (fg_cidr_contains(&config->trusted_proxies[i], &req->peer_ip))
 			req->peer_trusted = true;
@@ -405,19 +406,15 @@ fg_request_set_id(struct fg_exchange *x)
 
 /* ---- what the service is told */
 
-/* A node of Forwarded: an IPv6 address in brackets and quotes. */
+/* A node of Forwarded (RFC 7239 §6): an IPv6 address in brackets and quotes. */
 static struct fg_str
 forwarded_node(struct fg_exchange *x)
 {
-	char text[64];
-	struct fg_str ip;
-
-	if (x->req.peer_text.len == 0 || !fg_ip_parse(&x->req.peer_ip, x->req.peer_text))
+	if (!x->req.peer_known)
 		return FG_STR("unknown");
-	ip = fg_ip_format(&x->req.peer_ip, text);
-	if (fg_str_find(ip, ':') < ip.len)
-		return FG_ARENA_CONCAT(&x->arena, FG_STR("\"["), ip, FG_STR("]\""));
-	return fg_arena_str(&x->arena, ip);
+	if (fg_str_find(x->req.peer_text, ':') < x->req.peer_text.len)
+		return FG_ARENA_CONCAT(&x->arena, FG_STR("\"["), x->req.peer_text, FG_STR("]\""));
+	return x->req.peer_text;
 }
 
 /* before + ", " + value where the peer may speak for others; value alone otherwise. */
@@ -446,41 +443,41 @@ port_text(struct fg_exchange *x)
 
 	if (port == 0)
 		return fg_str_eq(x->req.scheme, FG_STR("https")) ? FG_STR("443") : FG_STR("80");
-	return fg_arena_printf(&x->arena, "%u", port);
-}
-
-static enum fg_err
-set_header(struct fg_exchange *x, enum fg_header_id id, struct fg_str value)
-{
-	return fg_headers_set(&x->req.headers, fg_header_name(id), value);
+	return fg_arena_u64(&x->arena, port);
 }
 
 enum fg_err
 fg_request_add_forwarded(struct fg_exchange *x)
 {
+	static const uint64_t replaced = FG_HEADER_BIT(FG_HDR_FORWARDED) | FG_HEADER_BIT(FG_HDR_X_FORWARDED_FOR) |
+	    FG_HEADER_BIT(FG_HDR_X_FORWARDED_PROTO) | FG_HEADER_BIT(FG_HDR_X_FORWARDED_HOST) |
+	    FG_HEADER_BIT(FG_HDR_X_FORWARDED_PORT) | FG_HEADER_BIT(FG_HDR_VIA) | FG_HEADER_BIT(FG_HDR_X_REQUEST_ID);
 	struct fg_request *req = &x->req;
 	struct fg_str version = req->protocol.len > 5 ? fg_str_slice(req->protocol, 5, req->protocol.len) : FG_STR("1.1");
-	const struct fg_header *via = fg_headers_find_id(&req->headers, FG_HDR_VIA);
-	struct fg_str via_text, forwarded;
-	enum fg_err err;
+	struct fg_str via = fg_headers_value(&req->headers, FG_HDR_VIA);
+	const struct {
+		enum fg_header_id id;
+		struct fg_str value;
+	} added[] = {
+	    {FG_HDR_FORWARDED, continued(x, FG_HDR_FORWARDED,
+				   FG_ARENA_CONCAT(&x->arena, FG_STR("for="), forwarded_node(x), FG_STR(";host=\""),
+				       req->authority, FG_STR("\";proto="), req->scheme))},
+	    {FG_HDR_X_FORWARDED_FOR, continued(x, FG_HDR_X_FORWARDED_FOR, req->peer_text)},
+	    {FG_HDR_X_FORWARDED_PROTO, req->scheme},
+	    {FG_HDR_X_FORWARDED_HOST, kept_or(x, FG_HDR_X_FORWARDED_HOST, req->authority)},
+	    {FG_HDR_X_FORWARDED_PORT, kept_or(x, FG_HDR_X_FORWARDED_PORT, port_text(x))},
+	    /* Via is for telling loops and versions, not for trust: it is continued whoever sent it (RFC 9110 §7.6.3). */
+	    {FG_HDR_VIA, FG_ARENA_CONCAT(&x->arena, via, via.len > 0 ? FG_STR(", ") : FG_STR_NONE, version,
+			     FG_STR(" faregate"))},
+	    {FG_HDR_X_REQUEST_ID, req->id},
+	};
+	enum fg_err err = FG_OK;
 
-	forwarded = FG_ARENA_CONCAT(&x->arena, FG_STR("for="), forwarded_node(x), FG_STR(";host=\""), req->authority,
-	    FG_STR("\";proto="), req->scheme);
-	/* Via is for telling loops and versions, not for trust: it is continued whoever sent it (RFC 9110 §7.6.3). */
-	via_text = FG_ARENA_CONCAT(&x->arena, via == NULL ? FG_STR_NONE : via->value,
-	    via == NULL ? FG_STR_NONE : FG_STR(", "), version, FG_STR(" faregate"));
-	if ((err = set_header(x, FG_HDR_FORWARDED, continued(x, FG_HDR_FORWARDED, forwarded))) != FG_OK ||
-	    (err = set_header(x, FG_HDR_X_FORWARDED_FOR, continued(x, FG_HDR_X_FORWARDED_FOR, req->peer_text))) != FG_OK ||
-	    (err = set_header(x, FG_HDR_X_FORWARDED_PROTO, req->scheme)) != FG_OK ||
-	    (err = set_header(x, FG_HDR_X_FORWARDED_HOST, kept_or(x, FG_HDR_X_FORWARDED_HOST, req->authority))) != FG_OK ||
-	    (err = set_header(x, FG_HDR_X_FORWARDED_PORT, kept_or(x, FG_HDR_X_FORWARDED_PORT, port_text(x)))) != FG_OK ||
-	    (err = set_header(x, FG_HDR_VIA, via_text)) != FG_OK ||
-	    (err = set_header(x, FG_HDR_X_REQUEST_ID, req->id)) != FG_OK)
-		return err;
-	if (req->traceparent.len == 0) {
+	fg_headers_remove_set(&req->headers, replaced);
+	for (size_t i = 0; i < FG_ARRAY_LEN(added) && err == FG_OK; i++)
+		err = fg_headers_add(&req->headers, fg_header_name(added[i].id), added[i].value);
+	if (req->traceparent.len == 0)
 		/* One that cannot be read ends the trace (W3C Trace Context §4.3); its state belongs to it. */
-		fg_headers_remove_id(&req->headers, FG_HDR_TRACEPARENT);
-		fg_headers_remove_id(&req->headers, FG_HDR_TRACESTATE);
-	}
-	return FG_OK;
+		fg_headers_remove_set(&req->headers, FG_HEADER_BIT(FG_HDR_TRACEPARENT) | FG_HEADER_BIT(FG_HDR_TRACESTATE));
+	return err;
 }

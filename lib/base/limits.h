@@ -19,6 +19,9 @@
 /* ---- waiting for the client, where no service's idle-timeout says how long (microseconds) */
 #define FG_CLIENT_IDLE_USEC (60 * 1000000)
 
+/* ---- values made of request variables */
+#define FG_MAX_TEMPLATE_BYTES (8 * 1024) /* one header, parameter or path rendered: as if a variable were absent; 414 */
+
 /* ---- from services */
 #define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */
 #define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */

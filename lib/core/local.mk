@@ -20,4 +20,5 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/router.h lib/core/router_int.h lib/core/router_build.c lib/core/router_check.c \
 	lib/core/router_hosts.c lib/core/router_match.c lib/core/router_pattern.c lib/core/router_regex.c \
 	lib/core/uri.c lib/core/uri.h lib/core/uri_parts.c \
-	lib/core/var.h
+	lib/core/forward_target.c lib/core/forward_target.h \
+	lib/core/template.c lib/core/var.c lib/core/var.h lib/core/var_int.h

@@ -75,7 +75,7 @@ struct fg_route_query {
 	const struct fg_uri *uri;
 	const struct fg_uri *merged_uri;  /* with slashes merged; may be the same object */
 	const struct fg_headers *headers;
-	struct fg_arena *arena;           /* scratch */
+	struct fg_arena *arena;           /* scratch, for a trace alone */
 };
 
 /*
@@ -116,7 +116,7 @@ void fg_router_free(struct fg_router *router);
 const struct fg_route_rule *const *fg_router_rules(const struct fg_router *router, size_t *count);
 
 /*
- * trace may be NULL. Always fills hit. Never allocates but from query->arena. One thread at a time: regexes have their
+ * trace may be NULL. Always fills hit. Allocates nothing, but with a trace from query->arena. One thread at a time: regexes have their
  * scratch memory in the router.
  */
 void fg_router_match(const struct fg_router *router, const struct fg_route_query *query, struct fg_route_hit *hit,

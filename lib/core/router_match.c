@@ -68,10 +68,8 @@ failed_query(const struct match *m, const struct fg_compiled_rule *rule)
 {
 	for (size_t i = 0; i < rule->rule->query_count; i++) {
 		const struct fg_name_value *wanted = &rule->rule->query[i];
-		struct fg_str value;
 
-		if (!fg_query_get(m->query->uri->query, wanted->name, m->query->arena, &value) ||
-		    !fg_str_eq(value, wanted->value))
+		if (!fg_query_is(m->query->uri->query, wanted->name, wanted->value))
 			return wanted;
 	}
 	return NULL;

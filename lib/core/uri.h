@@ -51,8 +51,13 @@ bool fg_uri_decode(struct fg_str text, bool plus_is_space, struct fg_arena *aren
 /* Everything but unreserved characters (RFC 3986 §2.3) encoded. */
 struct fg_str fg_uri_encode(struct fg_str text, struct fg_arena *arena);
 
-/* First parameter of that (decoded) name in a query string; the value decoded. False when there is none. */
+/*
+ * First parameter of that (decoded) name in a query string; the value decoded. False when there is none. Names and values
+ * that do not decode stand for themselves.
+ */
 bool fg_query_get(struct fg_str query, struct fg_str name, struct fg_arena *arena, struct fg_str *value);
+/* Whether it has that value. Allocates nothing. */
+bool fg_query_is(struct fg_str query, struct fg_str name, struct fg_str wanted);
 
 /*
  * A Host header's value, or an authority (RFC 3986 §3.2.2): the host in lower case without port, brackets kept and a

@@ -69,32 +69,80 @@ fg_uri_encode(struct fg_str text, struct fg_arena *arena)
 	return (struct fg_str){p, len};
 }
 
-/* What does not decode is taken as it is written: it is forwarded so, too. */
-static struct fg_str
-decode_leniently(struct fg_str text, struct fg_arena *arena)
+static bool
+is_decodable(struct fg_str text)
 {
-	struct fg_str decoded;
-
-	return fg_uri_decode(text, true, arena, &decoded) ? decoded : text;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.p[i] != '%')
+			continue;
+		if (text.len - i < 3 || fg_hex_value(text.p[i + 1]) < 0 || fg_hex_value(text.p[i + 2]) < 0 ||
+		    (text.p[i + 1] == '0' && text.p[i + 2] == '0'))
+			return false;
+	}
+	return true;
 }
 
-bool
-fg_query_get(struct fg_str query, struct fg_str name, struct fg_arena *arena, struct fg_str *value)
+/*
+ * Whether the text of a query decodes to that. Allocates nothing, for it is asked once a rule and parameter. What does
+ * not decode stands for itself: it is forwarded so, too.
+ */
+static bool
+decodes_to(struct fg_str text, struct fg_str wanted)
+{
+	size_t len = 0;
+
+	if (text.len < wanted.len)
+		return false; /* encoding never shortens */
+	if (!is_decodable(text))
+		return fg_str_eq(text, wanted);
+	for (size_t i = 0; i < text.len; i++, len++) {
+		char c = text.p[i] == '+' ? ' ' : text.p[i];
+
+		if (c == '%') {
+			c = (char)(fg_hex_value(text.p[i + 1]) * 16 + fg_hex_value(text.p[i + 2]));
+			i += 2;
+		}
+		if (len == wanted.len || wanted.p[len] != c)
+			return false;
+	}
+	return len == wanted.len;
+}
+
+/* The value as it is written. */
+static bool
+find_param(struct fg_str query, struct fg_str name, struct fg_str *value)
 {
 	struct fg_str pair;
 
 	while (fg_str_next(&query, '&', &pair)) {
 		size_t equals = fg_str_find(pair, '=');
 
-		/* An encoded name is never shorter than what it stands for. */
-		if (equals < name.len || (equals == 0 && pair.len == 0))
+		if (pair.len == 0 || !decodes_to(fg_str_slice(pair, 0, equals), name))
 			continue;
-		if (!fg_str_eq(decode_leniently(fg_str_slice(pair, 0, equals), arena), name))
-			continue;
-		*value = decode_leniently(fg_str_slice(pair, equals + 1, pair.len), arena);
+		*value = fg_str_slice(pair, equals + 1, pair.len);
 		return true;
 	}
 	return false;
+}
+
+bool
+fg_query_get(struct fg_str query, struct fg_str name, struct fg_arena *arena, struct fg_str *value)
+{
+	struct fg_str text;
+
+	if (!find_param(query, name, &text))
+		return false;
+	if (!fg_uri_decode(text, true, arena, value))
+		*value = text;
+	return true;
+}
+
+bool
+fg_query_is(struct fg_str query, struct fg_str name, struct fg_str wanted)
+{
+	struct fg_str text;
+
+	return find_param(query, name, &text) && decodes_to(text, wanted);
 }
 
 static bool

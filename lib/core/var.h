@@ -26,23 +26,32 @@ struct fg_var {
 /* FG_ERR_SYNTAX with a message in the arena: unknown variable (with a suggestion), missing name. */
 enum fg_err fg_var_parse(struct fg_var *var, struct fg_str text, struct fg_arena *arena, struct fg_str *message)
     FG_MUST_CHECK;
-/* False when it is absent. The value lives as long as the exchange. path:NAME is decoded. */
+/*
+ * False when it is absent. The value lives as long as the exchange. path is the canonical one, percent-encoded;
+ * path:NAME and query:NAME are decoded; of a header, cookie or parameter that comes twice the first counts.
+ */
 bool fg_var_get(const struct fg_var *var, struct fg_exchange *x, struct fg_str *value);
 
 /* How the values of variables are written into the text. */
 enum fg_template_use {
 	FG_TEMPLATE_HEADER, /* as they are; a value that is no field value (RFC 9110 §5.5) is as if absent */
-	FG_TEMPLATE_PATH,   /* path:NAME as the client wrote it, all others percent-encoded */
-	FG_TEMPLATE_QUERY,  /* percent-encoded */
+	FG_TEMPLATE_PATH,   /* path and path:NAME as the client wrote them, all others percent-encoded */
+	FG_TEMPLATE_QUERY,  /* percent-encoded; the template's own text too */
 };
 
-/* path_names: the {segment} names of the route, so that a dangling {path:NAME} is an error; "{rest}" is short for
-   "{path:rest}". */
+/*
+ * FG_ERR_SYNTAX with a message. "{rest}" is short for "{path:rest}". In a path, a variable that a request may lack
+ * (header:, cookie:, query:) needs a default. Whether the route has a path:NAME is the caller's to check, with
+ * fg_template_each_var() and fg_route_path_names().
+ */
 enum fg_err fg_template_parse(struct fg_template **out, struct fg_str text, enum fg_template_use use,
     struct fg_arena *arena, struct fg_str *message) FG_MUST_CHECK;
 /* Calls fn for each variable of the template. */
 void fg_template_each_var(const struct fg_template *template, void (*fn)(void *arg, const struct fg_var *var), void *arg);
-/* False when a variable without a default is absent: then the header (query parameter) is not set at all. */
+/*
+ * False when a variable without a default is absent, or the whole longer than FG_MAX_TEMPLATE_BYTES: then the header (query
+ * parameter) is not set at all. In a path, an optional group of a regex that took no part is empty.
+ */
 bool fg_template_render(const struct fg_template *template, struct fg_exchange *x, struct fg_str *out);
 /* The text as it was written. */
 struct fg_str fg_template_text(const struct fg_template *template);

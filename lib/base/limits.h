@@ -12,6 +12,9 @@
 #define FG_MAX_HEADERS 256               /* header fields, either way: 431, 502 */
 #define FG_MAX_CONNECTIONS 4096          /* FastCGI connections of one worker; beyond it accepting waits */
 
+/* ---- processes */
+#define FG_MAX_WORKERS 255 /* of one configuration; while it reloads, a pool has twice as many (core/stats.h) */
+
 /* ---- bodies in flight, each exchange */
 #define FG_BODY_BUFFER_BYTES (64 * 1024) /* request body read ahead of the service */
 #define FG_WRITE_PIECE_BYTES (32 * 1024) /* written to the web server for one readiness */

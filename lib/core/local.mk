@@ -11,6 +11,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/headers.c lib/core/headers.h \
 	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \
+	lib/core/pipeline.c \
 	lib/core/reply.c \
 	lib/core/request.c \
 	lib/core/service.c lib/core/service.h \

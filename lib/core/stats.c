@@ -10,9 +10,12 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/stats_layout.h"
+
+_Static_assert(2 * FG_MAX_WORKERS < FG_STATS_MAX_WORKERS, "a reload needs slots for twice the workers");
 
 static const fg_usec bounds[FG_STATS_BUCKETS - 1] = FG_STATS_BOUNDS;
 

@@ -12,6 +12,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/base_test.c \
 	tests/unit/conf_test.c \
 	fcgi-app/handover.c tests/unit/handover_test.c \
+	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/loop_test.c
 tests_unit_unit_SOURCES += tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/uri_test.c \
 	tests/unit/router_random_test.c tests/unit/var_test.c tests/unit/forward_target_test.c

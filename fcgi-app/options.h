@@ -1,0 +1,24 @@
+/*
+ * The command lines of run, reload, stop, status and version, which differ in which options they take.
+ */
+#ifndef FG_APP_OPTIONS_H
+#define FG_APP_OPTIONS_H
+
+#include <stdbool.h>
+
+struct fg_options {
+	const char *config;   /* -c, --config FILE; never NULL */
+	const char *pid_file; /* --pid-file FILE; NULL: the configuration says */
+	unsigned workers;     /* --workers N; 0: the configuration says */
+	bool json;            /* --json */
+};
+
+enum { FG_OPTION_CONFIG = 1, FG_OPTION_PID_FILE = 2, FG_OPTION_WORKERS = 4, FG_OPTION_JSON = 8 };
+
+/*
+ * Reads the options of that command, of which `taken` (FG_OPTION_*) are allowed; help is the whole text of --help.
+ * False when the command is not to run: *status is the exit status then, and what there is to say has been said.
+ */
+bool fg_options_read(struct fg_options *options, int argc, char **argv, unsigned taken, const char *help, int *status);
+
+#endif

@@ -1,0 +1,125 @@
+/* What stands in for a supervisor where a web server is the one that starts processes; see spawned.h. */
+#include "fcgi-app/spawned.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "core/config.h"
+#include "core/stats.h"
+#include "fcgi-app/cgi.h"
+#include "fcgi-app/commands.h"
+#include "fcgi-app/pidfile.h"
+#include "fcgi-app/worker.h"
+
+bool
+fg_spawned_has_socket(void)
+{
+	socklen_t len = sizeof(int);
+	int listening = 0;
+
+	return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening != 0;
+}
+
+/* NULL when it is refused; the mistakes go to standard error, which is the web server's log. */
+static struct fg_config *
+load(void)
+{
+	const struct fg_log log = {.level = FG_LOG_INFO};
+	struct fg_config *config = NULL;
+	struct fg_str rest, line;
+	struct fg_buf errors;
+
+	fg_buf_init(&errors, FG_MAX_CONFIG_ERRORS * 1024);
+	if (fg_config_load(&config, fg_config_file_default(), &errors) != FG_OK) {
+		config = NULL;
+		rest = fg_buf_str(&errors);
+		while (fg_str_next(&rest, '\n', &line))
+			FG_LOG(&log, ERROR, "spawned", "configuration", FG_F_STR("error", line));
+	}
+	fg_buf_fini(&errors);
+	return config;
+}
+
+/*
+ * Processes of one configuration count together where they may write beside the pid file; NULL where they may not. A
+ * process joins the counters of a supervised pool too, when one runs.
+ */
+static struct fg_stats *
+join_stats(const struct fg_config *config)
+{
+	char *path = fg_pidfile_stats_path(config->pid_file);
+	struct fg_stats *stats = NULL;
+
+	if (fg_stats_join(&stats, path, config->route_count + config->service_count) != FG_OK)
+		stats = NULL;
+	free(path);
+	return stats;
+}
+
+static int
+serve(const struct fg_config *config, struct fg_stats *stats)
+{
+	static const int fds[] = {STDIN_FILENO};
+	unsigned slot = fg_stats_worker_slot(stats);
+	struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
+	struct fg_worker_spec spec = {
+	    .config = config, .listen_fds = fds, .listen_count = 1, .stats = stats, .slot = slot, .generation = 1};
+	struct fg_clock clock;
+	int status;
+
+	fg_clock_read(&clock);
+	atomic_store(&worker->pid, (int32_t)getpid());
+	atomic_store(&worker->started, clock.wall);
+	atomic_store(&worker->generation, 1);
+	signal(SIGPIPE, SIG_IGN);
+	/* Another process that shares the socket may take the connection first: accept() must not wait then. */
+	fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+	status = fg_worker_run(&spec);
+	fg_stats_worker_free(stats, slot);
+	return status;
+}
+
+int
+fg_spawned_worker(void)
+{
+	struct fg_config *config = load();
+	struct fg_stats *stats;
+	int status;
+
+	if (config == NULL)
+		return FG_EXIT_INPUT;
+	stats = join_stats(config);
+	if (stats == NULL && fg_stats_create(&stats, NULL, config->route_count + config->service_count) != FG_OK) {
+		fg_config_free(config);
+		return FG_EXIT_ENVIRONMENT;
+	}
+	fg_stats_attach(stats, config);
+	status = serve(config, stats);
+	fg_stats_close(stats, false);
+	fg_config_free(config);
+	return status;
+}
+
+int
+fg_spawned_cgi(void)
+{
+	struct fg_config *config = load();
+	struct fg_stats *stats;
+	int status;
+
+	if (config == NULL)
+		return FG_EXIT_INPUT;
+	stats = join_stats(config);
+	if (stats != NULL)
+		fg_stats_attach(stats, config);
+	status = fg_cgi_run(config, stats);
+	fg_stats_close(stats, false);
+	fg_config_free(config);
+	return status;
+}

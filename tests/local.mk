@@ -1,4 +1,4 @@
-EXTRA_DIST += tests/run.sh
+EXTRA_DIST += tests/run.sh tests/support/valgrind.supp deploy/demo.sh deploy/packages.sh
 include tests/support/local.mk
 include tests/unit/local.mk
 include tests/e2e/local.mk

@@ -1,1 +1,92 @@
 #!/usr/bin/env bash
+# Installs what is missing, builds, and runs all tests: this is what CI runs. Fast failures first.
+#
+#   tests/run.sh              everything
+#   tests/run.sh --quick      one build, unit and end-to-end tests
+#
+# The builds stay in build-test/ (ignored by git), so that a second run is quicker.
+set -euo pipefail
+
+source_dir=$(cd "$(dirname "$0")/.." && pwd)
+cd "$source_dir"
+. deploy/packages.sh
+out=$source_dir/build-test
+mkdir -p "$out"
+jobs=$(nproc)
+summaries=$out/summaries.log
+: >"$summaries"
+
+section() { printf '\n== %s (%ss)\n' "$*" "$SECONDS"; }
+
+# quietly LOG COMMAND...: the output only when it fails.
+quietly() {
+	local log=$1
+	shift
+	"$@" >"$log" 2>&1 </dev/null || { tail -n 60 "$log"; echo "FAILED: $*"; exit 1; }
+}
+
+# run_suite NAME COMMAND...: a CUnit program; its summary is kept for the end.
+run_suite() {
+	local name=$1 log=$out/$1.log status=0
+	shift
+	"$@" >"$log" 2>&1 </dev/null || status=$?
+	if [ $status -ne 0 ] || ! grep -q 'Run Summary' "$log"; then
+		tail -n 80 "$log"
+		echo "FAILED: $name (exit status $status)"
+		exit 1
+	fi
+	{ echo "$name:"; sed -n '/Run Summary/,/asserts/p' "$log"; } | tee -a "$summaries"
+}
+
+build() { # FOLDER CONFIGURE-OPTION...
+	local folder=$out/$1
+	shift
+	mkdir -p "$folder"
+	cd "$folder"
+	[ -f Makefile ] || quietly configure.log "$source_dir/configure" --enable-werror "$@"
+	quietly make.log make -j"$jobs" all check TESTS=
+	cd "$source_dir"
+}
+
+section packages
+# shellcheck disable=SC2086 # a list
+need_packages $BUILD_PACKAGES lighttpd apache2 libapache2-mod-fcgid curl procps valgrind xz-utils mandoc
+
+section 'build, with every warning an error'
+quietly "$out/autogen.log" ./autogen.sh
+build plain
+
+section 'unit tests, tests about the code, fuzz corpora'
+quietly "$out/check.log" make -C "$out/plain" check
+run_suite unit "$out/plain/tests/unit/unit"
+
+section 'build with AddressSanitizer and UndefinedBehaviorSanitizer'
+build sanitized --enable-asan --enable-ubsan
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+run_suite unit-sanitized "$out/sanitized/tests/unit/unit"
+
+section 'end-to-end tests: lighttpd and Apache, sanitized'
+run_suite e2e-sanitized "$out/sanitized/tests/e2e/e2e"
+
+if [ "${1:-}" != --quick ]; then
+	section 'end-to-end tests, as users build it'
+	run_suite e2e "$out/plain/tests/e2e/e2e"
+
+	section 'valgrind'
+	run_suite unit-valgrind env FG_TEST_SLOW=1 valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite,indirect \
+		--error-exitcode=99 --suppressions=tests/support/valgrind.supp "$out/plain/tests/unit/unit"
+
+	section 'the demonstration'
+	FAREGATE_BUILD=$out/plain deploy/demo.sh --check
+
+	section 'make distcheck'
+	quietly "$out/distcheck.log" make -C "$out/plain" distcheck
+fi
+
+section 'all passed'
+cat "$summaries"
+# CUnit's own block, summed over all programs, is what a reader of the last lines looks for.
+awk '/^ *(suites|tests|asserts) / { for (i = 2; i <= 6; i++) if ($i != "n/a") sum[$1, i] += $i }
+	function row(name, n) { printf "%20s %6d %6d %6s %6d %8s\n", name, sum[name, 2], sum[name, 3],
+		name == "suites" ? "n/a" : sum[name, 4], sum[name, 5], name == "asserts" ? "n/a" : sum[name, 6] + 0 }
+	END { print "\nRun Summary:    Type  Total    Ran Passed Failed Inactive"; row("suites"); row("tests"); row("asserts") }' "$summaries"

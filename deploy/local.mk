@@ -10,3 +10,10 @@ dist_apachesnippet_DATA = \
 	deploy/apache/faregate-cgi.conf \
 	deploy/apache/faregate-fcgid.conf \
 	deploy/apache/faregate-proxy.conf
+
+systemdsystemunit_DATA = deploy/systemd/faregate.service
+EXTRA_DIST += deploy/systemd/faregate.service.in
+CLEANFILES += deploy/systemd/faregate.service
+deploy/systemd/faregate.service: deploy/systemd/faregate.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) deploy/systemd && $(SED) -e 's,@bindir\@,$(bindir),g' \
+		-e 's,@sysconfdir\@,$(sysconfdir),g' $(srcdir)/deploy/systemd/faregate.service.in > $@

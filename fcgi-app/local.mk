@@ -24,3 +24,4 @@ fcgi_app_faregate_SOURCES = \
 	fcgi-app/worker.c fcgi-app/worker.h
 fcgi_app_faregate_CFLAGS = $(AM_CFLAGS) $(FCGI_CFLAGS)
 fcgi_app_faregate_LDADD = lib/libfaregate.a $(FG_LIBS) $(FCGI_LIBS) $(ALLOC_LIBS)
+dist_man_MANS += fcgi-app/faregate.8

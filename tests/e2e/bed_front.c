@@ -131,7 +131,8 @@ bed_start_front(struct bed *bed, enum front_kind kind, const char *mount, const 
 	if (kinds[kind].apache)
 		bed_start(bed, front->name, (const char *[]){"apache2", "-DFOREGROUND", "-f", path, NULL});
 	else
-		bed_start(bed, front->name, (const char *[]){"lighttpd", "-D", "-f", path, NULL});
+		/* TERM while it closes a connection makes its exit status 1; INT has it finish that. */
+		bed_start(bed, front->name, (const char *[]){"lighttpd", "-D", "-f", path, NULL})->stop_signal = SIGINT;
 	if (!bed_wait(port_accepts, front)) {
 		char *log = bed_read(bed, front->name), *error;
 

@@ -28,7 +28,7 @@ bed_write_config(struct bed *bed, const char *fmt, ...)
 	bed_write(bed, "faregate.yaml",
 	    "version: 1\n"
 	    "listen:\n"
-	    "  - {unix: %s, mode: 0666}\n"
+	    "  - {address: \"unix:%s\", mode: 0666}\n"
 	    "  - tcp:127.0.0.1:%d\n"
 	    "workers: 2\n"
 	    "pid-file: %s/faregate.pid\n"

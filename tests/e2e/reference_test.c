@@ -92,11 +92,11 @@ a_stopped_service_harms_no_other(void)
 
 	played_stop(stage.a);
 	EACH_FRONT(&stage, front) {
-		double before = bed_metric(front, "faregate_reasons_total{reason=\"service_unreachable\"}");
+		double before = bed_metric(front, "faregate_outcomes_total{reason=\"service_unreachable\"}");
 		const struct http_reply *reply = get(front, "/serviceA/hello");
 
 		CHECK(front, http_is_problem(&stage.bed, reply, 502, "service_unreachable"));
-		CHECK(front, bed_metric(front, "faregate_reasons_total{reason=\"service_unreachable\"}") == before + 1);
+		CHECK(front, bed_metric(front, "faregate_outcomes_total{reason=\"service_unreachable\"}") == before + 1);
 		reply = get(front, "/serviceB/hello");
 		CHECK(front, reply->status == 200 && http_body_has(reply, "GET /hello HTTP/1.1"));
 	}

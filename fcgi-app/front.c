@@ -90,7 +90,10 @@ on_pause_timer(struct fg_timer *timer, void *arg)
 		watch_listeners(front);
 }
 
-/* Connections that a leaving worker gave away: kept alive, idle, perhaps with a request on its way. */
+/*
+ * Connections that a leaving worker gave away: kept alive, idle, perhaps with a request on its way. One a turn: whoever
+ * woke first would take all there are, and keep them.
+ */
 static void
 on_handover(struct fg_io *io, unsigned ready, void *arg)
 {
@@ -99,7 +102,7 @@ on_handover(struct fg_io *io, unsigned ready, void *arg)
 
 	(void)io;
 	(void)ready;
-	while (front->conn_count < FG_MAX_CONNECTIONS && (fd = fg_handover_receive(front->handover)) >= 0)
+	if (front->conn_count < FG_MAX_CONNECTIONS && (fd = fg_handover_receive(front->handover)) >= 0)
 		fg_conn_open(front, fd);
 }
 

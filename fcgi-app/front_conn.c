@@ -571,12 +571,8 @@ fg_conn_open(struct fg_front *front, int fd)
 
 	FG_ASSERT(conn != NULL);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &seat_belt, sizeof(seat_belt));
-	conn->magic = CONN_MAGIC;
-	conn->state = CONN_IDLE;
-	conn->front = front;
-	conn->fd = fd;
-	/* Until a request says otherwise: one may be on its way, so a worker that leaves passes the connection on. */
-	conn->keep = true;
+	/* Kept until a request says otherwise: one may be on its way, so a worker that leaves passes the connection on. */
+	*conn = (struct conn){.magic = CONN_MAGIC, .state = CONN_IDLE, .front = front, .fd = fd, .keep = true};
 	fg_io_init(&conn->io, loop, on_io, conn);
 	fg_timer_init(&conn->deadline, loop, on_deadline, conn);
 	fg_task_init(&conn->flush_task, loop, flush, conn);

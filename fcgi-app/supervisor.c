@@ -35,7 +35,7 @@
 #define LOOK_USEC (5 * FG_US_PER_MS)             /* between two looks at whether new workers run */
 #define START_TIMEOUT_USEC (30 * FG_US_PER_S)    /* for new workers to run */
 #define YOUNG_USEC (10 * FG_US_PER_S)            /* a worker that dies younger is replaced after a pause, */
-#define BACKOFF_FIRST_USEC (100 * FG_US_PER_MS)  /* of this at first, */
+#define BACKOFF_FIRST_USEC (100 * FG_US_PER_MS)  /* of this at first, and always when no other is left, */
 #define BACKOFF_MOST_USEC (5 * FG_US_PER_S)      /* doubling up to this */
 #define ERRORS_BYTES (FG_MAX_CONFIG_ERRORS * 1024)
 
@@ -63,6 +63,7 @@ struct supervisor {
 	bool reload_again;   /* HUP came while busy */
 	fg_usec started_by;  /* monotonic: when new workers have to run */
 	fg_usec start_after; /* monotonic: no worker is replaced before; 0: at once */
+	fg_usec died;        /* monotonic: the last of them */
 	fg_usec backoff;
 	int status; /* how it ends */
 };
@@ -231,6 +232,7 @@ complete_reload(struct supervisor *s)
 static void
 back_off(struct supervisor *s, const struct fg_pool_death *death, fg_usec now)
 {
+	s->died = now;
 	if (death->lived >= YOUNG_USEC) {
 		s->backoff = s->start_after = 0;
 		return;
@@ -334,6 +336,15 @@ on_all_started(struct supervisor *s)
 	say_ready(s);
 }
 
+/* When the next worker of the pool may be replaced. A pool without any is an outage: that never lasts a long pause. */
+static fg_usec
+replacement_due(const struct supervisor *s)
+{
+	fg_usec soon = s->died + BACKOFF_FIRST_USEC;
+
+	return fg_pool_count(&s->pool, s->now.generation) == 0 && soon < s->start_after ? soon : s->start_after;
+}
+
 /* What is due by now. */
 static void
 step(struct supervisor *s)
@@ -354,7 +365,7 @@ step(struct supervisor *s)
 		s->reload_again = false;
 		begin_reload(s);
 	}
-	while (s->phase == RUNNING && now >= s->start_after &&
+	while (s->phase == RUNNING && now >= replacement_due(s) &&
 	    fg_pool_count(&s->pool, s->now.generation) < s->now.workers && start_worker(s, &s->now))
 		;
 }
@@ -369,9 +380,9 @@ time_to_wait(struct supervisor *s)
 		return LOOK_USEC;
 	if (due != 0 && due - now < wait)
 		wait = due - now;
-	if (s->phase == RUNNING && fg_pool_count(&s->pool, s->now.generation) < s->now.workers && s->start_after > now &&
-	    s->start_after - now < wait)
-		wait = s->start_after - now;
+	due = replacement_due(s);
+	if (s->phase == RUNNING && fg_pool_count(&s->pool, s->now.generation) < s->now.workers && due > now && due - now < wait)
+		wait = due - now;
 	return wait > 0 ? wait : 0;
 }
 

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "core/config_internal.h"
 
-enum { MAX_WORKERS = 1024, MAX_LISTENS = 64 };
+enum { MAX_LISTENS = 64 };
 
 #define SOCKET_FILE FG_RUNSTATEDIR "/faregate.sock"
 
@@ -39,10 +39,10 @@ static const struct fg_conf_key top_keys[] = {
 	.flags = FG_CONF_OR_ONE, .max = MAX_LISTENS, .item = &fg_config_listen_item, .check = fg_config_check_listens,
 	.preset = "unix:" SOCKET_FILE, .shown_preset = "unix:$(runstatedir)/faregate/faregate.sock",
 	.help = "where the web server connects (FastCGI)"},
-    {"workers", FG_CONF_INT, FG_CONF_AT(struct fg_config_draft, config.workers), .min = 1, .max = MAX_WORKERS, .word = "auto",
+    {"workers", FG_CONF_INT, FG_CONF_AT(struct fg_config_draft, config.workers), .min = 1, .max = FG_MAX_WORKERS, .word = "auto",
 	.word_value = 0, .preset = "auto", .help = "processes that serve; auto is one a core"},
     {"user", FG_CONF_STRING, FG_CONF_AT(struct fg_config_draft, config.user), .max = 32, .check = fg_config_check_user,
-	.form = "a user", .shown_preset = "whoever starts it", .help = "whom the pool becomes when root starts it"},
+	.form = "a user", .shown_preset = "whoever starts it", .help = "whom the workers become when root starts the pool"},
     {"pid-file", FG_CONF_STRING, FG_CONF_AT(struct fg_config_draft, config.pid_file), .check = fg_config_check_absolute,
 	.form = "a file", .preset = FG_RUNSTATEDIR "/faregate.pid", .shown_preset = "$(runstatedir)/faregate/faregate.pid",
 	.help = "how reload, stop and status find the pool"},
@@ -150,7 +150,7 @@ finish(struct fg_config_draft *draft)
 	struct fg_config *config = &draft->config;
 
 	if (config->workers == 0)
-		config->workers = count_cores() < MAX_WORKERS ? count_cores() : MAX_WORKERS;
+		config->workers = count_cores() < FG_MAX_WORKERS ? count_cores() : FG_MAX_WORKERS;
 	config->service_count = draft->service_count;
 	config->services = FG_ARENA_ARRAY(&config->arena, struct fg_service *, draft->service_count);
 	for (size_t i = 0; i < draft->service_count; i++)

@@ -74,7 +74,7 @@ struct fg_config {
 	unsigned workers;      /* resolved: never 0 */
 	struct fg_str pid_file;
 	fg_usec drain_timeout; /* how long a leaving worker may go on with exchanges in flight */
-	struct fg_str user;    /* workers and supervisor become it when started as root; empty: stay */
+	struct fg_str user;    /* workers become it when root starts the pool (the supervisor stays root); empty: stay */
 
 	const struct fg_cidr *trusted_proxies;
 	size_t trusted_proxy_count;

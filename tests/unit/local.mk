@@ -7,6 +7,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/json.c tests/unit/json.h \
 	tests/unit/prometheus.c tests/unit/prometheus.h \
 	tests/unit/access_log_test.c \
+	tests/unit/admin_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/stats_test.c \
 	tests/unit/base_test.c \

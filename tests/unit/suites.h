@@ -1,5 +1,6 @@
 /* All suites, each the function `suite_NAME` of NAME_test.c. */
 FG_SUITE(access_log)
+FG_SUITE(admin)
 FG_SUITE(base)
 FG_SUITE(conf)
 FG_SUITE(handover)

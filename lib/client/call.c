@@ -21,6 +21,15 @@ fail(struct fg_call *call, enum fg_err err)
 		call->err = err;
 }
 
+/* At least 1: 0 means that it has not happened. */
+static fg_usec
+since_start(const struct fg_call *call)
+{
+	fg_usec span = fg_loop_clock(call->client->loop)->mono - call->started;
+
+	return span > 0 ? span : 1;
+}
+
 /* What a caller's callback returned, as far as it ends the call. */
 static bool
 goes_on(struct fg_call *call, enum fg_flow flow)
@@ -56,7 +65,7 @@ take_head_line(struct fg_call *call, struct fg_str line)
 	enum fg_flow flow = FG_FLOW_GO;
 
 	if (call->times.first_byte == 0)
-		call->times.first_byte = fg_loop_clock(call->client->loop)->mono - call->started;
+		call->times.first_byte = since_start(call);
 	err = fg_head_line(&call->head, line, &item);
 	if (err != FG_OK) {
 		fail(call, err);
@@ -196,7 +205,7 @@ on_request(void *arg, char *remote_ip, char *local_ip, int remote_port, int loca
 	call->sent = true;
 	(void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
 	call->times.reused = connects == 0;
-	call->times.connected = connects == 0 ? 0 : fg_loop_clock(call->client->loop)->mono - call->started;
+	call->times.connected = connects == 0 ? 0 : since_start(call);
 	return CURL_PREREQFUNC_OK;
 }
 

@@ -45,6 +45,18 @@ move(struct fg_call *call, struct fg_call_list *list, enum fg_call_state state)
 	call->state = state;
 }
 
+/* CURLMOPT_MAXCONNECTS counts connections in use too; what is bounded here are the idle ones. */
+static void
+bound_connections(struct fg_client *client)
+{
+	long steps = (long)(client->call_count / CONNECTION_STEP);
+
+	if (steps == client->connection_steps)
+		return;
+	client->connection_steps = steps;
+	FG_MULTI_SET(client->multi, CURLMOPT_MAXCONNECTS, client->max_idle_connections + steps * CONNECTION_STEP);
+}
+
 /* ---- the pool */
 
 static struct fg_call_list *
@@ -79,7 +91,8 @@ release(struct fg_client *client, struct fg_call *call)
 	call->arg = NULL;
 	call->state = FG_CALL_IDLE;
 	client->call_count--;
-	if (client->pooled >= (size_t)client->max_idle_connections) {
+	bound_connections(client);
+	if (call->tainted || client->pooled >= (size_t)client->max_idle_connections) {
 		fg_call_free(call);
 		return;
 	}
@@ -101,19 +114,31 @@ detach_from_socket(struct fg_call *call)
 }
 
 /*
- * What the service sends behind a complete response on HTTP/1 would be taken for the answer to the next request, maybe
- * another client's. libcurl looks no further than its own buffer, so the connection is made unusable here; it then
- * tries another by itself, since nothing could be sent.
+ * What a service sends behind a complete response on HTTP/1 would be taken for the answer to the next request, maybe
+ * another client's. libcurl does not look for it, so the connection is made unusable here; libcurl then tries another
+ * by itself, since nothing can be sent on this one.
  */
 static void
-check_for_excess(const struct fg_call *call)
+refuse_excess(int fd)
 {
 	char byte;
 
-	if (call->socket == NULL || call->endpoint->tls || call->endpoint->version != FG_HTTP_1_1)
+	if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+		(void)shutdown(fd, SHUT_RDWR);
+}
+
+static void
+check_for_excess(const struct fg_call *call)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	if (!fg_endpoint_is_plain(call->endpoint))
 		return;
-	if (recv(call->socket->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
-		(void)shutdown(call->socket->fd, SHUT_RDWR);
+	if (call->socket != NULL)
+		refuse_excess(call->socket->fd);
+	/* The response was there before libcurl wanted the socket watched. */
+	else if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD)
+		refuse_excess(fd);
 }
 
 static void
@@ -121,7 +146,6 @@ take_from_libcurl(struct fg_client *client, struct fg_call *call)
 {
 	FG_ASSERT(client->depth == 0);
 	FG_ASSERT(curl_multi_remove_handle(client->multi, call->easy) == CURLM_OK);
-	check_for_excess(call);
 	detach_from_socket(call);
 }
 
@@ -129,8 +153,13 @@ void
 fg_client_end(struct fg_client *client, struct fg_call *call, int code)
 {
 	enum fg_err err = fg_call_result(call, code);
+	long system_error = 0;
 
 	FG_ASSERT(call->state == FG_CALL_ACTIVE);
+	if (err == FG_OK)
+		check_for_excess(call);
+	else if (curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error) == CURLE_OK && system_error != 0)
+		call->tainted = true;
 	take_from_libcurl(client, call);
 	call->state = FG_CALL_ENDED;
 	call->ops->on_end(call->arg, err);
@@ -174,18 +203,6 @@ run(struct fg_client *client, int fd, int mask)
 	FG_ASSERT(curl_multi_socket_action(client->multi, fd, mask, &running) == CURLM_OK);
 	client->depth--;
 	fg_client_settle(client);
-}
-
-/* CURLMOPT_MAXCONNECTS counts connections in use too; what is bounded here are the idle ones. */
-static void
-bound_connections(struct fg_client *client)
-{
-	long steps = (long)(client->call_count / CONNECTION_STEP);
-
-	if (steps == client->connection_steps)
-		return;
-	client->connection_steps = steps;
-	FG_MULTI_SET(client->multi, CURLMOPT_MAXCONNECTS, client->max_idle_connections + steps * CONNECTION_STEP);
 }
 
 /* A task: calls that were started or resumed in this turn go on. */
@@ -286,11 +303,13 @@ on_io(struct fg_io *io, unsigned ready, void *arg)
 	struct fg_client *client = sock->client;
 	int fd = sock->fd;
 
-	if (!sock->wanted) {
-		/* An idle connection, or one on which both sides are paused: libcurl looks when it needs it. */
-		fg_io_stop(io);
-	} else {
+	if (sock->wanted) {
 		run(client, fd, (ready & FG_IO_READ ? CURL_CSELECT_IN : 0) | (ready & FG_IO_WRITE ? CURL_CSELECT_OUT : 0));
+	} else {
+		/* Idle, or both sides paused. Closed by the service: libcurl sees that before it uses the connection. */
+		fg_io_stop(io);
+		if (sock->calls == NULL && sock->is_plain)
+			refuse_excess(fd);
 	}
 	if (ready & FG_IO_READ)
 		poke_paused(client, fd);
@@ -327,11 +346,35 @@ attach_to_socket(struct fg_call *call, struct fg_socket *sock)
 		return;
 	detach_from_socket(call);
 	call->socket = sock;
+	sock->is_plain = fg_endpoint_is_plain(call->endpoint);
 	call->socket_next = sock->calls;
 	call->socket_link = &sock->calls;
 	if (sock->calls != NULL)
 		sock->calls->socket_link = &call->socket_next;
 	sock->calls = call;
+}
+
+static void
+drop_socket(struct fg_client *client, struct fg_socket *sock)
+{
+	fg_io_stop(&sock->io);
+	while (sock->calls != NULL)
+		detach_from_socket(sock->calls);
+	client->sockets[sock->fd] = NULL;
+	free(sock);
+}
+
+/*
+ * Only a connection that has carried a response is sure to be closed by fg_client_on_close(). Others (not the first to
+ * connect, a resolver's pipe) libcurl closes without a word.
+ */
+static bool
+has_response(const struct fg_socket *sock)
+{
+	for (const struct fg_call *call = sock->calls; call != NULL; call = call->socket_next)
+		if (call->head.state == FG_HEAD_AT_BODY)
+			return true;
+	return false;
 }
 
 static int
@@ -343,8 +386,10 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 
 	(void)unused;
 	if (what == CURL_POLL_REMOVE) {
-		if (sock != NULL)
+		if (sock != NULL && has_response(sock))
 			sock->wanted = false;
+		else if (sock != NULL)
+			drop_socket(client, sock);
 		return 0;
 	}
 	if (sock == NULL)
@@ -356,20 +401,14 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 	return 0;
 }
 
-/* libcurl closes connections nowhere else, those in its cache included. */
 int
 fg_client_on_close(void *arg, int fd)
 {
 	struct fg_client *client = arg;
 	struct fg_socket *sock = find_socket(client, fd);
 
-	if (sock != NULL) {
-		fg_io_stop(&sock->io);
-		while (sock->calls != NULL)
-			detach_from_socket(sock->calls);
-		client->sockets[fd] = NULL;
-		free(sock);
-	}
+	if (sock != NULL)
+		drop_socket(client, sock);
 	return close(fd);
 }
 

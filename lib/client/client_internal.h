@@ -27,6 +27,13 @@ struct fg_endpoint {
 	const char *ca_file, *cert_file, *key_file;
 };
 
+/* HTTP/1.1 without TLS: what can be read on the socket is the response itself. */
+static inline bool
+fg_endpoint_is_plain(const struct fg_endpoint *endpoint)
+{
+	return !endpoint->tls && endpoint->version == FG_HTTP_1_1;
+}
+
 /* Sets all that calls to this endpoint have in common. */
 void fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy);
 
@@ -75,16 +82,21 @@ struct fg_call {
 	bool ends_at_head; /* HEAD with a body: libcurl would wait for one in return */
 	bool is_complete;  /* ended by us, successfully */
 	bool forbids_reuse;
+	bool tainted;      /* libcurl remembers a system error in it: freed rather than kept */
 	bool send_paused, body_paused;
 	bool resume_send, resume_body;
 };
 
-/* A connection's descriptor, from the first time libcurl wants it watched until it closes it. */
+/*
+ * A descriptor that libcurl wants watched. That of a connection stays watched while it is idle: bytes that come then are
+ * nobody's, and the next call on it costs no system call.
+ */
 struct fg_socket {
 	struct fg_io io;
 	struct fg_client *client;
 	int fd;
-	bool wanted; /* by libcurl; else the watcher is still there, for the next call on this connection */
+	bool wanted; /* by libcurl; else an idle connection, or one on which both sides are paused */
+	bool is_plain;
 	struct fg_call *calls; /* on it now; one at a time but for HTTP/2 */
 };
 

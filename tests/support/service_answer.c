@@ -428,9 +428,12 @@ put_raw(struct conn *conn)
 	ssize_t len = param(conn, "send", text, NULL);
 
 	put_bytes(&conn->out, text, len < 0 ? 0 : (size_t)len);
+	len = param(conn, "later", text, NULL);
+	conn->later.len = 0;
+	put_bytes(&conn->later, text, len < 0 ? 0 : (size_t)len);
 	if (number_param(conn, "close", 0) != 0)
 		conn->ending = CLOSE;
-	else
+	else if (number_param(conn, "keep", 0) == 0)
 		conn->source = SOURCE_HOLD;
 }
 

@@ -56,7 +56,7 @@ struct conn {
 	struct service_record *record;
 
 	/* the answer */
-	struct bytes out;
+	struct bytes out, later;
 	size_t out_at;
 	enum source source;
 	uint64_t source_at, source_end, chunk;

@@ -110,6 +110,7 @@ free_dead(struct server *server)
 		free(conn->head.p);
 		free(conn->body.p);
 		free(conn->out.p);
+		free(conn->later.p);
 		free(conn);
 	}
 }
@@ -375,7 +376,7 @@ go_on(struct conn *conn)
 		if ((conn->state != ANSWER && !conn->head_answered) || conn->state == READ_HEAD)
 			break;
 		if (answer_more(conn)) {
-			if (conn->out.len == 0)
+			if (conn->out.len == 0 && conn->source != SOURCE_NONE)
 				break; /* the timer, or an event, goes on */
 			continue;
 		}
@@ -430,6 +431,11 @@ on_wake(struct server *server)
 		return;
 	for (struct conn *conn = server->conns, *next; conn != NULL; conn = next) {
 		next = conn->next;
+		if (conn->later.len > 0) {
+			put_bytes(&conn->out, conn->later.p, conn->later.len);
+			conn->later.len = 0;
+			flush(conn);
+		}
 		if (conn->source == SOURCE_SSE)
 			go_on(conn);
 	}

@@ -18,7 +18,8 @@ tests_unit_unit_SOURCES = \
 tests_unit_unit_SOURCES += tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/uri_test.c \
 	tests/unit/router_random_test.c tests/unit/var_test.c tests/unit/forward_target_test.c
 tests_unit_unit_SOURCES += fcgi-app/records.c tests/unit/records_test.c tests/unit/headers_test.c
+tests_unit_unit_SOURCES += tests/unit/head_test.c tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
-tests_unit_unit_LDADD = lib/libfaregate.a $(FG_LIBS) $(CUNIT_LIBS)
+tests_unit_unit_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(CUNIT_LIBS) $(OPENSSL_LIBS)
 endif

@@ -198,6 +198,8 @@ fg_stats_join(struct fg_stats **out, const char *path, size_t capacity)
 	else if (err == FG_ERR_SYNTAX)
 		err = fg_stats_create(out, path, capacity);
 	saved = errno;
+	/* Closing does not: the lock belongs to the open file, which the mapping keeps open. */
+	(void)fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET});
 	close(fd);
 	errno = saved;
 	return err;

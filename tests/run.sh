@@ -44,7 +44,8 @@ build() { # FOLDER CONFIGURE-OPTION...
 	mkdir -p "$folder"
 	cd "$folder"
 	[ -f Makefile ] || quietly configure.log "$source_dir/configure" --enable-werror "$@"
-	quietly make.log make -j"$jobs" all check TESTS=
+	quietly make.log make -j"$jobs" all
+	quietly make-check.log make -j"$jobs" check TESTS=
 	cd "$source_dir"
 }
 

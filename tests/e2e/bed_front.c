@@ -59,6 +59,24 @@ write_lighttpd(const struct bed *bed, const struct front *front, const char *mou
 	    bed->config, FG_TEST_SRCDIR, kinds[front->kind].snippet);
 }
 
+/* Apache starts it as another user, who may have no way into the build folder. */
+static const char *
+reachable_program(const struct bed *bed)
+{
+	static char path[BED_PATH_BYTES];
+	char *out;
+
+	snprintf(path, sizeof(path), "%s/faregate", bed->dir);
+	if (access(path, X_OK) == 0)
+		return path;
+	if (bed_run(bed, &out, (const char *[]){"cp", bed_program(), path, NULL}) != 0)
+		bed_give_up("cp: %s", out);
+	free(out);
+	if (access(path, X_OK) != 0)
+		bed_give_up("%s cannot be run", path);
+	return path;
+}
+
 static void
 write_apache(const struct bed *bed, const struct front *front, const char *mount, const char *extra)
 {
@@ -86,7 +104,7 @@ write_apache(const struct bed *bed, const struct front *front, const char *mount
 	    "Listen 127.0.0.1:%d\n"
 	    "<VirtualHost *:%d>\n"
 	    "\tDefine FAREGATE_MOUNT %s\n"
-	    "\tDefine FAREGATE_TARGET %s\n"
+	    "\tDefine FAREGATE_TARGET \"%s\"\n"
 	    "\tDefine FAREGATE_PROGRAM %s\n"
 	    "\tDefine FAREGATE_CONFIG %s\n"
 	    "%s\n"
@@ -94,7 +112,7 @@ write_apache(const struct bed *bed, const struct front *front, const char *mount
 	    "</VirtualHost>\n",
 	    bed->dir, bed->dir, bed->dir, front->name, bed->dir, front->name, bed->dir,
 	    getuid() == 0 ? "User www-data\nGroup www-data\n" : "", modules, bed->dir, front->name, front->port,
-	    front->port, mount, target, bed_program(), bed->config, extra == NULL ? "" : extra, FG_TEST_SRCDIR,
+	    front->port, mount, target, reachable_program(bed), bed->config, extra == NULL ? "" : extra, FG_TEST_SRCDIR,
 	    kinds[front->kind].snippet);
 }
 

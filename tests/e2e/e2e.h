@@ -33,21 +33,24 @@ struct stage {
 	const struct front *fronts[2]; /* lighttpd, apache */
 };
 
-/*
- * Services A and B (B may have no parts: NULL), a pool with `services: a, b` and the routes given (two spaces deep, as they
- * stand under `routes:`), web servers at "/". services: more of them, may be "".
- */
-void stage_open(struct stage *stage, const struct played_part *a, const struct played_part *b, const char *services,
-    const char *routes);
+/* Services A and B (NULL: one that gives the request back). */
+void stage_play(struct stage *stage, const struct played_part *a, const struct played_part *b);
+/* A pool with these services and routes, web servers at "/". */
+void stage_serve(struct stage *stage, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Both, with `services: a, b` and the routes given, two spaces deep, as they stand under `routes:`. */
+void stage_open(struct stage *stage, const struct played_part *a, const struct played_part *b, const char *routes);
 bool stage_close(struct stage *stage);
 
-/* The scene behind each web server in turn; front is the variable. */
-#define EACH_FRONT(stage, front) \
-	for (const struct front *front, **each_front = (stage)->fronts; \
-	    each_front < (stage)->fronts + 2 && (front = *each_front) != NULL; each_front++)
+/* The scene behind each web server in turn; name is the variable. */
+#define EACH_FRONT(stage, name) \
+	for (const struct front *name, **each_front = (stage)->fronts; \
+	    each_front < (stage)->fronts + 2 && (name = *each_front) != NULL; each_front++)
 
 /* An assertion that names the web server it failed behind. */
-#define CHECK(front, condition) CU_ASSERT(check_said((condition), (front), #condition, __FILE__, __LINE__))
+#define CHECK(front, condition) \
+	do { \
+		CU_ASSERT(check_said((condition), (front), #condition, __FILE__, __LINE__)); \
+	} while (0)
 bool check_said(bool holds, const struct front *front, const char *what, const char *file, int line);
 
 #endif

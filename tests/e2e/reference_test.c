@@ -18,7 +18,7 @@ static const struct played_part parts_a[] = {{"/json", say_a, false}, {NULL, say
 static int
 init(void)
 {
-	stage_open(&stage, parts_a, NULL, "",
+	stage_open(&stage, parts_a, NULL,
 	    "  serviceA: {path: /serviceA/*, service: a, strip-prefix: /serviceA}\n"
 	    "  serviceB: {path: /serviceB/*, service: b, strip-prefix: /serviceB}\n");
 	return 0;

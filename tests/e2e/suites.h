@@ -1,3 +1,13 @@
 /* All suites, each the function `suite_NAME` of NAME_test.c. */
 FG_SUITE(reference)
 FG_SUITE(supervisor)
+FG_SUITE(answer)
+FG_SUITE(target)
+FG_SUITE(forward)
+FG_SUITE(protocol)
+FG_SUITE(failure)
+FG_SUITE(fcgi)
+FG_SUITE(stream)
+FG_SUITE(modes)
+FG_SUITE(pool)
+FG_SUITE(body)

@@ -1,0 +1,364 @@
+/*
+ * Bodies: with and without length, Expect, trailers, limits, and hundreds of megabytes both ways in a worker whose
+ * memory stays as it was.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "e2e/e2e.h"
+
+enum { PIECE = 256 * 1024 };
+static const uint64_t HUGE_BYTES = UINT64_C(300) * 1024 * 1024;
+
+static struct stage stage;
+static char piece[PIECE];
+static struct gate hold = GATE_CLOSED;
+
+/* What was received, in figures. */
+static void
+say_figures(struct played_conn *conn, struct played_request *request)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "length=%lld chunked=%d bytes=%llu sum=%016llx complete=%d expect=%d",
+	    (long long)request->content_length, request->chunked, (unsigned long long)request->body_len,
+	    (unsigned long long)request->body_sum, request->body_complete, strcasestr(request->head, "\r\nExpect:") != NULL);
+	say_reply(conn, 200, NULL, text);
+}
+
+static void
+say_huge(struct played_conn *conn, struct played_request *request)
+{
+	bool chunked = query_value(request, "chunked") != NULL;
+
+	if (chunked)
+		say(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	else
+		say(conn, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n", (unsigned long long)HUGE_BYTES);
+	for (uint64_t sent = 0; sent < HUGE_BYTES; sent += PIECE) {
+		if (chunked)
+			say(conn, "%x\r\n", PIECE);
+		if (!say_bytes(conn, piece, PIECE))
+			return;
+		if (chunked)
+			say(conn, "\r\n");
+	}
+	if (chunked)
+		say(conn, "0\r\n\r\n");
+}
+
+static void
+say_until_close(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	say(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nall there is");
+	say_close(conn);
+}
+
+static void
+say_trailers(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	say(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+		  "5\r\nhello\r\n0\r\nX-Sum: 5d41402a\r\n\r\n");
+}
+
+/* Answers before it has read the body, and never reads it. */
+static void
+say_early(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	say_reply(conn, 403, "Connection: close\r\n", "no need to go on");
+	say_close(conn);
+}
+
+static void
+say_when_held(struct played_conn *conn, struct played_request *request)
+{
+	gate_pass(&hold);
+	if (read_body(conn, request))
+		say_figures(conn, request);
+}
+
+static const struct played_part parts[] = {
+    {"/figures", say_figures, false},
+    {"/huge", say_huge, false},
+    {"/close", say_until_close, false},
+    {"/trailers", say_trailers, false},
+    {"/early", say_early, true},
+    {"/held", say_when_held, true},
+    {NULL, say_echo, false},
+};
+
+static int
+init(void)
+{
+	for (size_t i = 0; i < PIECE; i++)
+		piece[i] = (char)(i * 2654435761u >> 24);
+	stage_open(&stage, parts, NULL,
+	    "  all: {path: /*, service: a}\n"
+	    "  small: {path: /small/*, service: a, strip-prefix: /small, body-limit: 10k}\n");
+	return 0;
+}
+
+static int
+cleanup(void)
+{
+	return !stage_close(&stage);
+}
+
+static uint64_t
+sum_of(uint64_t total)
+{
+	uint64_t sum = 0;
+
+	for (; total >= PIECE; total -= PIECE)
+		sum = http_sum(sum, piece, PIECE);
+	return http_sum(sum, piece, (size_t)total);
+}
+
+static long
+largest_worker_kb(void)
+{
+	pid_t pids[16];
+	size_t count = bed_workers(&stage.bed, pids, 16);
+	long largest = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		long kb = bed_proc_kb(pids[i], "VmHWM");
+
+		largest = kb > largest ? kb : largest;
+	}
+	return largest;
+}
+
+static void
+send_chunked(struct http_conn *conn, uint64_t total, size_t size)
+{
+	while (total > 0) {
+		size_t n = total < size ? (size_t)total : size;
+
+		http_say(conn, "%zx\r\n", n);
+		http_send(conn, piece, n);
+		http_say(conn, "\r\n");
+		total -= n;
+	}
+	http_say(conn, "0\r\nX-Trailer: dropped\r\n\r\n");
+}
+
+static void
+small_and_empty_bodies(void)
+{
+	EACH_FRONT(&stage, front) {
+		CHECK(front, http_body_has(ask(front, "POST", "/figures", NULL, "twelve bytes"), "length=12 chunked=0 bytes=12"));
+		CHECK(front, http_body_has(ask(front, "POST", "/figures", NULL, ""), "length=0 chunked=0 bytes=0"));
+		CHECK(front, http_body_has(get(front, "/figures"), "length=-1 chunked=0 bytes=0"));
+		CHECK(front, http_body_has(ask(front, "DELETE", "/figures", NULL, "with one"), "bytes=8"));
+	}
+}
+
+/* lighttpd collects such a body and says its length; Apache passes it on as it comes. */
+static void
+a_body_without_length(void)
+{
+	static const uint64_t totals[] = {0, 1, 5, 9000, 70000, 3000000};
+	char figures[96];
+
+	EACH_FRONT(&stage, front)
+		for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
+			const struct http_reply *reply;
+			struct http_conn conn;
+
+			http_open(&conn, front, NULL);
+			http_send_head(&conn, "POST", "/figures", "Transfer-Encoding: chunked\r\n", -1);
+			send_chunked(&conn, totals[i], 4096);
+			reply = http_read(&conn);
+			snprintf(figures, sizeof(figures), "bytes=%llu sum=%016llx complete=1", (unsigned long long)totals[i],
+			    (unsigned long long)sum_of(totals[i]));
+			CHECK(front, reply->status == 200 && http_body_has(reply, figures));
+			http_close(&conn);
+		}
+}
+
+static void
+expect_100_continue(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply;
+		struct http_conn conn;
+
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "POST", "/figures", "Expect: 100-continue\r\n", 12);
+		CHECK(front, http_read_until(&conn, "HTTP/1.1 100 Continue\r\n\r\n"));
+		http_say(&conn, "twelve bytes");
+		reply = http_read(&conn);
+		CHECK(front, reply->status == 200 && http_body_has(reply, "bytes=12") && http_body_has(reply, "expect=0"));
+		http_close(&conn);
+	}
+}
+
+static void
+answers_without_length_and_trailers(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply = get(front, "/close");
+
+		CHECK(front, reply->complete && http_body_has(reply, "all there is"));
+		reply = get(front, "/trailers");
+		CHECK(front, reply->complete && reply->body_len == 5 && http_body_has(reply, "hello"));
+		CHECK(front, http_header(reply, "X-Sum") == NULL && http_header(reply, "Trailer") == NULL);
+	}
+}
+
+static void
+limit_by_the_length(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply;
+		struct http_conn conn;
+
+		CHECK(front, ask(front, "POST", "/small/figures", NULL, "fits")->status == 200);
+		/* Refused by what the head says, before the body is there. Apache reads on until it is told the end. */
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "POST", "/small/figures", NULL, 200000);
+		http_send(&conn, piece, front->kind == FRONT_LIGHTTPD ? 20000 : 200000);
+		reply = http_read(&conn);
+		CHECK(front, http_is_problem(&stage.bed, reply, 413, "body_too_large"));
+		http_close(&conn);
+	}
+}
+
+static void
+limit_while_it_streams(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply;
+		struct http_conn conn;
+
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "POST", "/small/figures", "Transfer-Encoding: chunked\r\n", -1);
+		send_chunked(&conn, 200000, 1000);
+		reply = http_read(&conn);
+		CHECK(front, http_is_problem(&stage.bed, reply, 413, "body_too_large"));
+		http_close(&conn);
+		CHECK(front, get(front, "/figures")->status == 200);
+	}
+}
+
+static void
+an_answer_before_the_body_is_read(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply;
+		struct http_conn conn;
+
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "POST", "/early", NULL, PIECE * 8);
+		for (int i = 0; i < 8; i++)
+			http_send(&conn, piece, PIECE);
+		reply = http_read(&conn);
+		CHECK(front, reply->status == 403 || http_is_problem(&stage.bed, reply, 502, "service_closed"));
+		http_close(&conn);
+		CHECK(front, get(front, "/figures")->status == 200);
+	}
+}
+
+static void
+a_huge_upload(void)
+{
+	char figures[96];
+
+	EACH_FRONT(&stage, front)
+		for (int chunked = 0; chunked < 2; chunked++) {
+			const struct http_reply *reply;
+			struct http_conn conn;
+
+			http_open(&conn, front, NULL);
+			http_send_head(&conn, "PUT", "/figures", chunked ? "Transfer-Encoding: chunked\r\n" : NULL,
+			    chunked ? -1 : (int64_t)HUGE_BYTES);
+			if (chunked)
+				send_chunked(&conn, HUGE_BYTES, PIECE);
+			for (uint64_t sent = 0; sent < HUGE_BYTES && !chunked; sent += PIECE)
+				http_send(&conn, piece, PIECE);
+			reply = http_read(&conn);
+			snprintf(figures, sizeof(figures), "bytes=%llu sum=%016llx complete=1", (unsigned long long)HUGE_BYTES,
+			    (unsigned long long)sum_of(HUGE_BYTES));
+			CHECK(front, reply->status == 200 && http_body_has(reply, figures));
+			http_close(&conn);
+		}
+}
+
+static void
+a_huge_download(void)
+{
+	uint64_t sum = sum_of(HUGE_BYTES);
+
+	EACH_FRONT(&stage, front)
+		for (int chunked = 0; chunked < 2; chunked++) {
+			struct http_reply *reply;
+			struct http_conn conn;
+
+			http_open(&conn, front, NULL);
+			http_send_head(&conn, "GET", chunked ? "/huge?chunked=1" : "/huge", NULL, -1);
+			reply = http_read_head(&conn);
+			http_read_rest(&conn, reply, false);
+			CHECK(front, reply->status == 200 && reply->complete);
+			CHECK(front, reply->body_len == HUGE_BYTES && reply->body_sum == sum);
+			http_close(&conn);
+		}
+}
+
+/* 1.2 GB went through two workers. A sanitizer's own memory is not ours to bound. */
+static void
+memory_stayed_as_it_was(void)
+{
+	long kb = largest_worker_kb();
+
+	CU_ASSERT(kb > 0);
+#ifndef __SANITIZE_ADDRESS__
+	if (kb > 32 * 1024)
+		fprintf(stderr, "e2e: a worker's memory reached %ld kB\n", kb);
+	CU_ASSERT(kb <= 32 * 1024);
+#endif
+}
+
+/* The service holds back; of a huge body only what buffers hold is taken off the client. */
+static void
+a_service_slows_the_client(void)
+{
+	const struct front *front = stage.fronts[1]; /* lighttpd's sockets and buffers hold much more; same code of ours */
+	const struct http_reply *reply;
+	struct http_conn conn;
+	char figures[64];
+
+	gate_reset(&hold);
+	http_open(&conn, front, NULL);
+	http_send_head(&conn, "PUT", "/held", NULL, PIECE * 16);
+	CHECK(front, gate_wait_waiting(&hold, 1));
+	CHECK(front, get(front, "/figures")->status == 200);
+	gate_open(&hold, 1);
+	for (int i = 0; i < 16; i++)
+		http_send(&conn, piece, PIECE);
+	reply = http_read(&conn);
+	snprintf(figures, sizeof(figures), "bytes=%d sum=%016llx", PIECE * 16, (unsigned long long)sum_of(PIECE * 16));
+	CHECK(front, http_body_has(reply, figures));
+	http_close(&conn);
+}
+
+void
+suite_body(void)
+{
+	CU_pSuite suite = add_suite("bodies", init, cleanup);
+
+	ADD_SCENE(suite, small_and_empty_bodies);
+	ADD_SCENE(suite, a_body_without_length);
+	ADD_SCENE(suite, expect_100_continue);
+	ADD_SCENE(suite, answers_without_length_and_trailers);
+	ADD_SCENE(suite, limit_by_the_length);
+	ADD_SCENE(suite, limit_while_it_streams);
+	ADD_SCENE(suite, an_answer_before_the_body_is_read);
+	ADD_SCENE(suite, a_huge_upload);
+	ADD_SCENE(suite, a_huge_download);
+	ADD_SCENE(suite, memory_stayed_as_it_was);
+	ADD_SCENE(suite, a_service_slows_the_client);
+}

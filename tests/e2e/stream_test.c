@@ -1,0 +1,324 @@
+/*
+ * Time: events that arrive one by one, long polls, slow clients and slow services that hold up nobody else, and clients
+ * that leave.
+ */
+#include <poll.h>
+#include <stdatomic.h>
+
+#include "e2e/e2e.h"
+
+enum { AT_ONCE = 512, MEGABYTE = 1024 * 1024 };
+
+static struct stage stage;
+static struct gate next_event = GATE_CLOSED, poll_gate = GATE_CLOSED, slow_gate = GATE_CLOSED, saw_gone = GATE_CLOSED;
+static _Atomic uint64_t flood_sent;
+
+static void
+say_events(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	say(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\r\n");
+	for (int i = 0; i < 5 && gate_pass(&next_event); i++)
+		say(conn, "id: %d\ndata: event %d\n\n", i, i);
+	say_close(conn);
+}
+
+static void
+say_poll(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	gate_pass(&poll_gate);
+	say_reply(conn, 200, NULL, "news");
+}
+
+static void
+say_slowly(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	gate_pass(&slow_gate);
+	say_reply(conn, 200, NULL, "done");
+}
+
+static void
+say_flood(struct played_conn *conn, struct played_request *request)
+{
+	static const char piece[64 * 1024];
+
+	(void)request;
+	atomic_store(&flood_sent, 0);
+	say(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", 200 * MEGABYTE);
+	for (int i = 0; i < 200 * MEGABYTE / (int)sizeof(piece) && say_bytes(conn, piece, sizeof(piece)); i++)
+		atomic_fetch_add(&flood_sent, sizeof(piece));
+	say_close(conn);
+}
+
+static void
+wait_gone(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	say(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nbegun");
+	if (wait_peer_gone(conn))
+		gate_open(&saw_gone, 1);
+}
+
+/* Says something as long as somebody takes it. */
+static void
+say_ticks(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	say(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nbegun");
+	while (say(conn, "tick\n"))
+		poll(NULL, 0, 5);
+	gate_open(&saw_gone, 1);
+	say_close(conn);
+}
+
+static void
+wait_upload_gone(struct played_conn *conn, struct played_request *request)
+{
+	if (!read_body(conn, request))
+		gate_open(&saw_gone, 1);
+	say_close(conn);
+}
+
+static const struct played_part parts[] = {
+    {"/events", say_events, false},
+    {"/poll", say_poll, false},
+    {"/slow", say_slowly, false},
+    {"/flood", say_flood, false},
+    {"/gone", wait_gone, false},
+    {"/ticks", say_ticks, false},
+    {"/upload", wait_upload_gone, true},
+    {NULL, say_echo, false},
+};
+
+static int
+init(void)
+{
+	stage_play(&stage, parts, NULL);
+	stage_serve(&stage,
+	    "services: {a: {targets: [\"http://127.0.0.1:%d\"], response-timeout: 60s}}\n"
+	    "routes: {all: {path: /*, service: a}}\n",
+	    played_port(stage.a));
+	return 0;
+}
+
+static int
+cleanup(void)
+{
+	return !stage_close(&stage);
+}
+
+/* The next event is sent only after the one before was read: none waits for another. */
+static void
+events_arrive_one_by_one(void)
+{
+	char text[32];
+
+	EACH_FRONT(&stage, front) {
+		struct http_reply *reply;
+		struct http_conn conn;
+
+		gate_reset(&next_event);
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "GET", "/events", "Accept: text/event-stream\r\nConnection: close\r\n", -1);
+		for (int i = 0; i < 5; i++) {
+			gate_open(&next_event, 1);
+			if (i == 0) {
+				reply = http_read_head(&conn);
+				CHECK(front, http_header_is(reply, "Content-Type", "text/event-stream"));
+			}
+			snprintf(text, sizeof(text), "data: event %d\n\n", i);
+			CHECK(front, http_read_until(&conn, text));
+		}
+		CHECK(front, http_wait_closed(&conn));
+		http_close(&conn);
+	}
+}
+
+/* The head of a stream that has no event yet arrives by itself. */
+static void
+a_silent_stream_is_open(void)
+{
+	EACH_FRONT(&stage, front) {
+		struct http_conn conn;
+
+		gate_reset(&next_event);
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "GET", "/events", NULL, -1);
+		CHECK(front, http_read_head(&conn)->status == 200);
+		http_close(&conn);
+		gate_open(&next_event, 5);
+	}
+}
+
+static void
+a_long_poll_is_answered_when_there_is_news(void)
+{
+	EACH_FRONT(&stage, front) {
+		struct http_conn conn;
+		const struct http_reply *reply;
+
+		gate_reset(&poll_gate);
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "GET", "/poll", NULL, -1);
+		CHECK(front, gate_wait_waiting(&poll_gate, 1));
+		CHECK(front, get(front, "/echo")->status == 200);
+		gate_open(&poll_gate, 1);
+		reply = http_read(&conn);
+		CHECK(front, reply->status == 200 && http_body_has(reply, "news"));
+		http_close(&conn);
+	}
+}
+
+struct stillness {
+	uint64_t last;
+	int64_t since;
+};
+
+/* True once the flood has stood still for a while. */
+static bool
+flood_stands(void *arg)
+{
+	struct stillness *stillness = arg;
+	uint64_t sent = atomic_load(&flood_sent);
+
+	if (sent != stillness->last) {
+		stillness->last = sent;
+		stillness->since = bed_now_ms();
+	}
+	return sent > 0 && bed_now_ms() - stillness->since > 500;
+}
+
+/* The client does not read: the service's sending stops, far from the end, while others are served. */
+static void
+a_slow_client_slows_its_service_alone(void)
+{
+	EACH_FRONT(&stage, front) {
+		struct stillness stillness = {0, bed_now_ms()};
+		struct http_reply *reply;
+		struct http_conn conn;
+
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "GET", "/flood", NULL, -1);
+		reply = http_read_head(&conn);
+		CHECK(front, reply->status == 200);
+		CHECK(front, bed_wait(flood_stands, &stillness));
+		CHECK(front, atomic_load(&flood_sent) < 100 * MEGABYTE);
+		for (int i = 0; i < 20; i++)
+			CHECK(front, get(front, "/echo")->status == 200);
+		http_read_rest(&conn, reply, false);
+		CHECK(front, reply->complete && reply->body_len == 200 * MEGABYTE);
+		http_close(&conn);
+	}
+}
+
+/* 512 exchanges wait for a service at once, on two workers; then all are answered. What each costs is measured. */
+static void
+many_wait_and_none_is_held_up(void)
+{
+	static struct http_conn conns[AT_ONCE];
+
+	EACH_FRONT(&stage, front) {
+		pid_t pids[4];
+		size_t workers = bed_workers(&stage.bed, pids, 4);
+		long before = 0, during = 0;
+		unsigned answered = 0;
+
+		gate_reset(&slow_gate);
+		for (size_t i = 0; i < workers; i++)
+			before += bed_proc_kb(pids[i], "VmRSS");
+		for (int i = 0; i < AT_ONCE; i++) {
+			http_open(&conns[i], front, NULL);
+			http_send_head(&conns[i], "GET", "/slow", NULL, -1);
+		}
+		CHECK(front, gate_wait_waiting(&slow_gate, AT_ONCE));
+		for (size_t i = 0; i < workers; i++)
+			during += bed_proc_kb(pids[i], "VmRSS");
+		CHECK(front, get(front, "/echo")->status == 200);
+		gate_open(&slow_gate, AT_ONCE);
+		for (int i = 0; i < AT_ONCE; i++) {
+			answered += http_body_has(http_read(&conns[i]), "done");
+			http_close(&conns[i]);
+		}
+		CHECK(front, answered == AT_ONCE);
+		fprintf(stderr, "e2e: %s: %ld kB a waiting exchange\n", front->name, (during - before) / AT_ONCE);
+#ifndef __SANITIZE_ADDRESS__
+		CHECK(front, (during - before) / AT_ONCE < 40);
+#endif
+	}
+}
+
+static void
+leave(const struct front *front, const char *target, bool reset)
+{
+	struct http_conn conn;
+	char id[HTTP_ID_BYTES];
+
+	gate_reset(&saw_gone);
+	http_open(&conn, front, NULL);
+	http_send_head(&conn, "GET", target, NULL, -1);
+	memcpy(id, conn.id, sizeof(id));
+	CHECK(front, http_read_until(&conn, "begun"));
+	if (reset)
+		http_reset(&conn);
+	else
+		http_close(&conn);
+	CHECK(front, gate_pass(&saw_gone));
+	CHECK(front, bed_log_says(&stage.bed, id, "reason", "client_gone"));
+	CHECK(front, get(front, "/echo")->status == 200);
+}
+
+/*
+ * The service sees that nobody waits for it any more. Apache notices a client that left when it writes to it; so does
+ * lighttpd, unless the client's connection was reset: a FIN may be a client that only has no more to say.
+ */
+static void
+a_client_that_leaves(void)
+{
+	EACH_FRONT(&stage, front) {
+		leave(front, "/ticks", true);
+		leave(front, "/ticks", false);
+		if (front->kind == FRONT_LIGHTTPD)
+			leave(front, "/gone", true);
+	}
+}
+
+static bool
+upload_has_reached_the_service(void *arg)
+{
+	return played_requests(stage.a) > *(unsigned *)arg;
+}
+
+static void
+an_upload_that_breaks_off(void)
+{
+	EACH_FRONT(&stage, front) {
+		unsigned before = played_requests(stage.a);
+		struct http_conn conn;
+
+		gate_reset(&saw_gone);
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "PUT", "/upload", NULL, 10 * MEGABYTE);
+		for (int i = 0; i < 200; i++)
+			http_say(&conn, "%01000d", i);
+		CHECK(front, bed_wait(upload_has_reached_the_service, &before));
+		http_close(&conn);
+		CHECK(front, gate_pass(&saw_gone));
+		CHECK(front, get(front, "/echo")->status == 200);
+	}
+}
+
+void
+suite_stream(void)
+{
+	CU_pSuite suite = add_suite("streams and waiting", init, cleanup);
+
+	ADD_SCENE(suite, events_arrive_one_by_one);
+	ADD_SCENE(suite, a_silent_stream_is_open);
+	ADD_SCENE(suite, a_long_poll_is_answered_when_there_is_news);
+	ADD_SCENE(suite, a_slow_client_slows_its_service_alone);
+	ADD_SCENE(suite, many_wait_and_none_is_held_up);
+	ADD_SCENE(suite, a_client_that_leaves);
+	ADD_SCENE(suite, an_upload_that_breaks_off);
+}

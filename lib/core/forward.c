@@ -162,6 +162,16 @@ static const struct fg_call_ops call_ops = {
     .on_end = on_end,
 };
 
+/*
+ * Whether "Content-Length: 0" says something (RFC 9110 §8.6). For other methods it is most likely not the client's: lighttpd
+ * gives that length to every request without a body.
+ */
+static bool
+anticipates_content(enum fg_method method)
+{
+	return method == FG_METHOD_POST || method == FG_METHOD_PUT || method == FG_METHOD_PATCH;
+}
+
 void
 fg_forward_start(struct fg_exchange *x)
 {
@@ -177,7 +187,7 @@ fg_forward_start(struct fg_exchange *x)
 	    .endpoint = x->target->endpoint,
 	    .method = req->method,
 	    .target = x->forward_target,
-	    .has_body = req->has_body || req->content_length == 0,
+	    .has_body = req->has_body || (req->content_length == 0 && anticipates_content(req->method_id)),
 	    .body_length = req->has_body ? req->content_length : 0,
 	    .replayable = !req->has_body && fg_method_is_idempotent(req->method_id),
 	    .arena = &x->arena,

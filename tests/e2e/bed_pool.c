@@ -73,6 +73,15 @@ bed_wait_notify(struct bed *bed, const char *what)
 }
 
 void
+bed_drain_notify(struct bed *bed)
+{
+	char text[1024];
+
+	while (recv(bed->notify_fd, text, sizeof(text), MSG_DONTWAIT) >= 0)
+		continue;
+}
+
+void
 bed_start_pool(struct bed *bed, const char *const *wrap)
 {
 	const char *argv[24];

@@ -142,7 +142,7 @@ a_dead_worker_is_replaced(void)
 		result = load_stop(load);
 		say_result(front, "three dead workers", result);
 		CHECK(front, kills == 3 && result.failed <= 3 * CLIENTS);
-		CHECK(front, bed_metric(front, "faregate_workers{state=\"running\"}") == 2);
+		CHECK(front, wait_metric("faregate_workers{state=\"running\"}", 2));
 		for (int i = 0; i < 50; i++)
 			CHECK(front, get(front, "/ok")->status == 200);
 	}
@@ -275,6 +275,13 @@ pool_process(void)
 	return NULL;
 }
 
+/* lighttpd looks once a second whether a backend that was gone is back. */
+static bool
+is_served_again(void *front)
+{
+	return get(front, "/ok")->status == 200;
+}
+
 /* Told to stop, it finishes what is in hand, and only then leaves. */
 static void
 a_pool_that_stops_finishes_first(void)
@@ -289,6 +296,7 @@ a_pool_that_stops_finishes_first(void)
 	http_open(&conn, front, NULL);
 	http_send_head(&conn, "GET", "/held", NULL, -1);
 	CU_ASSERT(gate_wait_waiting(&hold, 1));
+	bed_drain_notify(&stage.bed);
 	kill(stage.bed.pool, SIGTERM);
 	CU_ASSERT(bed_wait_notify(&stage.bed, "STOPPING=1"));
 	gate_open(&hold, 1);
@@ -303,7 +311,7 @@ a_pool_that_stops_finishes_first(void)
 	CU_ASSERT(get(front, "/ok")->status == 503);
 	bed_start_pool(&stage.bed, NULL);
 	EACH_FRONT(&stage, again)
-		CHECK(again, get(again, "/ok")->status == 200);
+		CHECK(again, bed_wait(is_served_again, (void *)(uintptr_t)again));
 }
 
 void

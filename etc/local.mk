@@ -1,3 +1,14 @@
-# The configuration that is installed, and its reference.
-dist_pkgsysconf_DATA = etc/faregate.yaml
+# The configuration that is installed, where there is none yet: a user's own is never overwritten. And its reference.
 dist_doc_DATA = etc/minimal.yaml etc/reference.md
+examplesdir = $(docdir)/examples
+dist_examples_DATA = etc/faregate.yaml
+
+install-data-hook:
+	$(MKDIR_P) "$(DESTDIR)$(pkgsysconfdir)"
+	test -e "$(DESTDIR)$(pkgsysconfdir)/faregate.yaml" || \
+		$(INSTALL_DATA) $(srcdir)/etc/faregate.yaml "$(DESTDIR)$(pkgsysconfdir)/faregate.yaml"
+
+# What the user has changed stays.
+uninstall-hook:
+	! cmp -s $(srcdir)/etc/faregate.yaml "$(DESTDIR)$(pkgsysconfdir)/faregate.yaml" || \
+		rm -f "$(DESTDIR)$(pkgsysconfdir)/faregate.yaml"

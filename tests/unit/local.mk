@@ -8,17 +8,24 @@ tests_unit_unit_SOURCES = \
 	tests/unit/prometheus.c tests/unit/prometheus.h \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
-	tests/unit/log_sink_test.c \
-	tests/unit/stats_test.c \
+	tests/unit/await_test.c \
 	tests/unit/base_test.c \
+	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
 	tests/unit/conf_test.c \
+	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
+	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
+	tests/unit/forward_target_test.c tests/unit/request.h \
 	fcgi-app/handover.c tests/unit/handover_test.c \
+	tests/unit/head_test.c \
+	tests/unit/headers_test.c \
+	tests/unit/log_sink_test.c \
+	tests/unit/loop_test.c \
+	fcgi-app/records.c tests/unit/records_test.c \
+	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
-	tests/unit/loop_test.c
-tests_unit_unit_SOURCES += tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/uri_test.c \
-	tests/unit/router_random_test.c tests/unit/var_test.c tests/unit/forward_target_test.c
-tests_unit_unit_SOURCES += fcgi-app/records.c tests/unit/records_test.c tests/unit/headers_test.c
-tests_unit_unit_SOURCES += tests/unit/head_test.c tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c
+	tests/unit/stats_test.c \
+	tests/unit/uri_test.c \
+	tests/unit/var_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
 tests_unit_unit_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(CUNIT_LIBS) $(OPENSSL_LIBS)

@@ -3,3 +3,8 @@ EXTRA_PROGRAMS += tests/bench/bench_client
 tests_bench_bench_client_SOURCES = tests/bench/bench_client.c
 tests_bench_bench_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bench_bench_client_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(OPENSSL_LIBS) $(ALLOC_LIBS)
+
+EXTRA_DIST += tests/bench/bench.sh
+.PHONY: bench
+bench: fcgi-app/faregate tests/support/service
+	$(srcdir)/tests/bench/bench.sh

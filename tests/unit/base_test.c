@@ -1,9 +1,11 @@
 /* lib/base: strings, buffers, arenas, addresses, dates. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/ip.h"
 #include "base/log.h"
 #include "unit/unit.h"
@@ -185,6 +187,33 @@ log_lines_escape_values(void)
 	fg_buf_fini(&out);
 }
 
+/* etc/reasons.md is for users what the table of outcomes is for the program. */
+static void
+reasons_are_documented(void)
+{
+	FILE *page = fopen(FG_TEST_SRCDIR "/etc/reasons.md", "r");
+	static char text[64 * 1024];
+	char row[1024];
+	size_t len;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(page);
+	len = fread(text, 1, sizeof(text) - 1, page);
+	text[len] = '\0';
+	fclose(page);
+	for (int err = 0; err < FG_ERR_COUNT; err++) {
+		const struct fg_err_info *info = fg_err_info((enum fg_err)err);
+		char status[8] = "-";
+
+		if (info->status != 0)
+			snprintf(status, sizeof(status), "%d", info->status);
+		snprintf(row, sizeof(row), "| `%s` | %s | %s | %s |\n", info->token, status, info->title, info->detail);
+		if (strstr(text, row) == NULL) {
+			fprintf(stderr, "etc/reasons.md lacks the row: %s", row);
+			CU_FAIL("a reason is not documented");
+		}
+	}
+}
+
 void
 suite_base(void)
 {
@@ -201,4 +230,5 @@ suite_base(void)
 	ADD_TEST(suite, addresses);
 	ADD_TEST(suite, dates);
 	ADD_TEST(suite, log_lines_escape_values);
+	ADD_TEST(suite, reasons_are_documented);
 }

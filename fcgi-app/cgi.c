@@ -278,8 +278,9 @@ fg_cgi_run(const struct fg_config *config, struct fg_stats *stats)
 	gw.stats = stats;
 	serve(&cgi, &gw);
 	fg_gateway_fini(&gw);
+	/* While the loop still catches TERM, which lighttpd sends as soon as it has the whole answer. */
+	fg_access_log_free(access_log);
 	fg_client_free(client);
 	fg_loop_free(cgi.loop);
-	fg_access_log_free(access_log);
 	return cgi.broken ? FG_EXIT_ENVIRONMENT : FG_EXIT_OK;
 }

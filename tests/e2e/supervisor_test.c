@@ -200,24 +200,6 @@ port_is_open(int port)
 /* ---- scenes */
 
 static void
-a_worker_that_is_killed_is_replaced(void)
-{
-	struct cast cast;
-
-	scene_open(FRONT_LIGHTTPD, "");
-	remember_workers(&cast, 2);
-	CU_ASSERT_EQUAL(cast.was_count, 2);
-	for (size_t i = 0; i < cast.was_count; i++)
-		kill(cast.was[i], SIGKILL);
-	CU_ASSERT(bed_wait(has_new_workers_alone, &cast));
-	CU_ASSERT(says("one"));
-	CU_ASSERT(wait_status("\"worker_deaths\":2"));
-	CU_ASSERT_EQUAL(bed_metric(front, "faregate_worker_deaths_total"), 2);
-	CU_ASSERT_EQUAL(command("status", NULL, "2 running"), 0);
-	scene_close();
-}
-
-static void
 a_bad_reload_leaves_the_pool_alone(void)
 {
 	struct cast cast;
@@ -324,32 +306,6 @@ sockets_and_workers_follow_the_configuration(void)
 }
 
 static void
-term_drains(void)
-{
-	const struct http_reply *reply;
-	struct http_conn conn;
-
-	scene_open(FRONT_LIGHTTPD, "");
-	http_open(&conn, front, NULL);
-	CU_ASSERT(http_send_head(&conn, "GET", "/held", NULL, -1));
-	CU_ASSERT(gate_wait_waiting(&gate, 1));
-	kill(bed.pool, SIGTERM);
-	CU_ASSERT(bed_wait_notify(&bed, "STOPPING=1"));
-	gate_open(&gate, 1);
-	reply = http_read(&conn);
-	CU_ASSERT(reply->status == 200 && reply->complete && http_body_has(reply, "late"));
-	http_close(&conn);
-	CU_ASSERT_EQUAL(wait_pool_end(), 0);
-	CU_ASSERT(!exists("faregate.pid"));
-	CU_ASSERT(!exists("faregate.stats"));
-	CU_ASSERT(!exists("fg.sock"));
-	CU_ASSERT_EQUAL(command("status", "--json", "{\"pid\":0}"), 3);
-	CU_ASSERT_EQUAL(command("stop", NULL, "no pool runs"), 3);
-	CU_ASSERT_EQUAL(command("reload", NULL, "no pool runs"), 3);
-	scene_close();
-}
-
-static void
 a_drain_has_an_end(void)
 {
 	const struct http_reply *reply;
@@ -388,14 +344,20 @@ a_second_term_leaves_now(void)
 }
 
 static void
-there_is_one_pool_a_pid_file(void)
+a_pool_that_stops_leaves_nothing_behind(void)
 {
 	scene_open(FRONT_LIGHTTPD, "");
 	CU_ASSERT_EQUAL(command("run", NULL, "another pool runs with this pid file"), 3);
-	CU_ASSERT(says("one"));
 	CU_ASSERT_EQUAL(command("status", "--json", "\"generation\":1"), 0);
+	/* It returns once the pool is gone. */
 	CU_ASSERT_EQUAL(command("stop", NULL, NULL), 0);
+	CU_ASSERT(!exists("faregate.pid"));
 	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	CU_ASSERT(!exists("faregate.stats"));
+	CU_ASSERT(!exists("fg.sock"));
+	CU_ASSERT_EQUAL(command("status", "--json", "{\"pid\":0}"), 3);
+	CU_ASSERT_EQUAL(command("stop", NULL, "no pool runs"), 3);
+	CU_ASSERT_EQUAL(command("reload", NULL, "no pool runs"), 3);
 	scene_close();
 }
 
@@ -436,23 +398,6 @@ log_has_come(void *arg)
 	(void)arg;
 	get(front, "/hello");
 	return access(bed.access_log, F_OK) == 0;
-}
-
-static void
-usr1_opens_the_logs_anew(void)
-{
-	const struct http_reply *reply;
-	char rotated[BED_PATH_BYTES + 2];
-
-	scene_open(FRONT_LIGHTTPD, "");
-	CU_ASSERT(says("one"));
-	snprintf(rotated, sizeof(rotated), "%s.1", bed.access_log);
-	CU_ASSERT_EQUAL(rename(bed.access_log, rotated), 0);
-	kill(bed.pool, SIGUSR1);
-	CU_ASSERT(bed_wait(log_has_come, NULL));
-	reply = get(front, "/hello");
-	CU_ASSERT(bed_log_says(&bed, reply->id, "route", "hello"));
-	scene_close();
 }
 
 static void
@@ -512,17 +457,14 @@ suite_supervisor(void)
 {
 	CU_pSuite suite = add_suite("supervisor", NULL, NULL);
 
-	ADD_SCENE(suite, a_worker_that_is_killed_is_replaced);
 	ADD_SCENE(suite, a_bad_reload_leaves_the_pool_alone);
 	ADD_SCENE(suite, a_reload_finishes_what_is_in_flight);
 	ADD_SCENE(suite, reloads_under_load_lose_nothing);
 	ADD_SCENE(suite, sockets_and_workers_follow_the_configuration);
-	ADD_SCENE(suite, term_drains);
 	ADD_SCENE(suite, a_drain_has_an_end);
 	ADD_SCENE(suite, a_second_term_leaves_now);
-	ADD_SCENE(suite, there_is_one_pool_a_pid_file);
+	ADD_SCENE(suite, a_pool_that_stops_leaves_nothing_behind);
 	ADD_SCENE(suite, workers_do_not_outlive_their_supervisor);
-	ADD_SCENE(suite, usr1_opens_the_logs_anew);
 	ADD_SCENE(suite, a_start_that_cannot_succeed_says_why);
 	ADD_SCENE(suite, workers_become_their_user);
 }

@@ -127,17 +127,36 @@ refuse_excess(int fd)
 		(void)shutdown(fd, SHUT_RDWR);
 }
 
+static struct fg_socket *find_socket(const struct fg_client *client, int fd);
+
+/*
+ * libcurl may have given the connection to the next call already, in the very run that ended this one: what can be read
+ * there is that call's answer then.
+ */
+static bool
+is_used_by_another(const struct fg_client *client, const struct fg_call *call, int fd)
+{
+	const struct fg_socket *sock = find_socket(client, fd);
+
+	for (const struct fg_call *other = sock == NULL ? NULL : sock->calls; other != NULL; other = other->socket_next)
+		if (other != call)
+			return true;
+	return false;
+}
+
 static void
-check_for_excess(const struct fg_call *call)
+check_for_excess(const struct fg_client *client, const struct fg_call *call)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
 	if (!fg_endpoint_is_plain(call->endpoint))
 		return;
 	if (call->socket != NULL)
-		refuse_excess(call->socket->fd);
+		fd = call->socket->fd;
 	/* The response was there before libcurl wanted the socket watched. */
-	else if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD)
+	else if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK)
+		return;
+	if (fd != CURL_SOCKET_BAD && !is_used_by_another(client, call, fd))
 		refuse_excess(fd);
 }
 
@@ -157,7 +176,7 @@ fg_client_end(struct fg_client *client, struct fg_call *call, int code)
 
 	FG_ASSERT(call->state == FG_CALL_ACTIVE);
 	if (err == FG_OK)
-		check_for_excess(call);
+		check_for_excess(client, call);
 	else if (curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error) == CURLE_OK && system_error != 0)
 		call->tainted = true;
 	take_from_libcurl(client, call);

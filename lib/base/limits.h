@@ -24,6 +24,7 @@
 
 /* ---- values made of request variables */
 #define FG_MAX_TEMPLATE_BYTES (8 * 1024) /* one header, parameter or path rendered: as if a variable were absent; 414 */
+#define FG_MAX_EDIT_BYTES (64 * 1024) /* all values that the edits of one message make: 431, 414 */
 
 /* ---- from services */
 #define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */

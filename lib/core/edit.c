@@ -48,9 +48,27 @@ rename_header(struct fg_headers *headers, const struct fg_edit_name *edit)
 	}
 }
 
+/*
+ * A value made for x. *budget is what all values of one message may still take: a client that fills the headers that
+ * templates repeat must not fill the arena. Over it *err is set.
+ */
+static bool
+render(const struct fg_edit_value *edit, struct fg_exchange *x, size_t *budget, enum fg_err *err, struct fg_str *value)
+{
+	if (*err != FG_OK || !fg_template_render(edit->value, x, value))
+		return false;
+	if (value->len > *budget) {
+		*err = FG_ERR_HEADERS_TOO_LARGE;
+		return false;
+	}
+	*budget -= value->len;
+	return true;
+}
+
 enum fg_err
 fg_edit_headers(const struct fg_edit *edit, struct fg_headers *headers, struct fg_exchange *x)
 {
+	size_t budget = FG_MAX_EDIT_BYTES;
 	enum fg_err err = FG_OK;
 	struct fg_str value;
 
@@ -60,13 +78,13 @@ fg_edit_headers(const struct fg_edit *edit, struct fg_headers *headers, struct f
 		rename_header(headers, &edit->rename[i]);
 	for (size_t i = 0; i < edit->set_count && err == FG_OK; i++) {
 		/* Also when it cannot be set: the client's own value must not stand where ours was meant to. */
-		if (fg_template_render(edit->set[i].value, x, &value))
+		if (render(&edit->set[i], x, &budget, &err, &value))
 			err = fg_headers_set(headers, edit->set[i].name, value);
 		else
 			fg_headers_remove(headers, edit->set[i].name);
 	}
 	for (size_t i = 0; i < edit->add_count && err == FG_OK; i++)
-		if (fg_template_render(edit->add[i].value, x, &value))
+		if (render(&edit->add[i], x, &budget, &err, &value))
 			err = fg_headers_add(headers, edit->add[i].name, value);
 	return err;
 }
@@ -77,6 +95,8 @@ struct query {
 	struct fg_buf text;
 	struct fg_arena *arena;
 	bool *set_done; /* one for each of edit->set */
+	size_t budget;
+	enum fg_err err;
 };
 
 static void
@@ -127,7 +147,7 @@ edit_param(struct query *query, const struct fg_edit *edit, struct fg_str part, 
 	for (size_t i = 0; i < edit->set_count; i++) {
 		if (!fg_str_eq(edit->set[i].name, name))
 			continue;
-		if (!query->set_done[i] && fg_template_render(edit->set[i].value, x, &value))
+		if (!query->set_done[i] && render(&edit->set[i], x, &query->budget, &query->err, &value))
 			add_param(query, name, value);
 		query->set_done[i] = true;
 		return;
@@ -139,7 +159,7 @@ enum fg_err
 fg_edit_query(const struct fg_edit *edit, struct fg_exchange *x)
 {
 	struct fg_uri *uri = &x->req.uri;
-	struct query query = {.arena = &x->arena};
+	struct query query = {.arena = &x->arena, .budget = FG_MAX_TARGET_BYTES, .err = FG_OK};
 	struct fg_str rest = uri->query, part, value;
 	enum fg_err err = FG_OK;
 
@@ -148,12 +168,12 @@ fg_edit_query(const struct fg_edit *edit, struct fg_exchange *x)
 	while (fg_str_next(&rest, '&', &part))
 		edit_param(&query, edit, part, x);
 	for (size_t i = 0; i < edit->set_count; i++)
-		if (!query.set_done[i] && fg_template_render(edit->set[i].value, x, &value))
+		if (!query.set_done[i] && render(&edit->set[i], x, &query.budget, &query.err, &value))
 			add_param(&query, edit->set[i].name, value);
 	for (size_t i = 0; i < edit->add_count; i++)
-		if (fg_template_render(edit->add[i].value, x, &value))
+		if (render(&edit->add[i], x, &query.budget, &query.err, &value))
 			add_param(&query, edit->add[i].name, value);
-	if (query.text.failed) {
+	if (query.text.failed || query.err != FG_OK) {
 		err = FG_ERR_TARGET_TOO_LONG;
 	} else {
 		/* A '?' that the client wrote stays, with nothing behind it if so be. */

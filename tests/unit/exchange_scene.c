@@ -23,6 +23,11 @@ static const char yaml[] =
     "      headers: {set: {X-Id: 'n-{path:id}', X-None: '{header:absent}'}, remove: [X-Gone], rename: {X-Old: X-New}}\n"
     "      query: {set: {v: '2'}, remove: [debug]}\n"
     "    response: {headers: {set: {X-Route: '{route}'}}}\n"
+    "  echoing:\n"
+    "    path: /echoing\n"
+    "    service: a\n"
+    "    request: {headers: {add: {A: '{header:X-Big}', B: '{header:X-Big}', C: '{header:X-Big}', D: '{header:X-Big}',\n"
+    "      E: '{header:X-Big}', F: '{header:X-Big}', G: '{header:X-Big}', H: '{header:X-Big}', I: '{header:X-Big}'}}}\n"
     "  fixed: {path: /fixed, respond: {status: 200, body: hello, content-type: text/plain}}\n";
 
 /* ---- the played front */

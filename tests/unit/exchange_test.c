@@ -188,6 +188,26 @@ edits_apply(void)
 	fg_exchange_free(x);
 }
 
+/* What a client says cannot be multiplied without a bound. */
+static void
+edits_are_bounded(void)
+{
+	static char big[8001];
+	struct fg_exchange *x;
+
+	memset(big, 'b', sizeof(big) - 1);
+	scene_asks("GET", "/echoing");
+	scene_with("HTTP_X_BIG", big);
+	x = scene_decided();
+	CU_ASSERT_EQUAL(x->reason, FG_ERR_HEADERS_TOO_LARGE);
+	fg_exchange_free(x);
+	big[4000] = '\0';
+	x = scene_decided();
+	CU_ASSERT_EQUAL(x->reason, FG_OK);
+	scene_expect_header(x, "I", big);
+	fg_exchange_free(x);
+}
+
 /* ---- answers */
 
 static void
@@ -333,6 +353,7 @@ suite_exchange(void)
 	ADD_TEST(suite, absolute_form_names_the_host);
 	ADD_TEST(suite, what_is_wrong_with_a_request);
 	ADD_TEST(suite, edits_apply);
+	ADD_TEST(suite, edits_are_bounded);
 	ADD_TEST(suite, a_fixed_answer);
 	ADD_TEST(suite, a_problem);
 	ADD_TEST(suite, who_gets_html);

@@ -296,7 +296,7 @@ closed_in_the_body(void)
 		expect_broken(front, "/a/halfbody", "service_closed");
 		expect_broken(front, "/a/halfreset", "service_closed");
 		expect_broken(front, "/a/halfchunked", "service_closed");
-		expect_broken(front, "/a/badchunk", "service_closed");
+		expect_broken(front, "/a/badchunk", "service_response_invalid");
 	}
 }
 

@@ -52,15 +52,6 @@ say_flood(struct played_conn *conn, struct played_request *request)
 	say_close(conn);
 }
 
-static void
-wait_gone(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	say(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nbegun");
-	if (wait_peer_gone(conn))
-		gate_open(&saw_gone, 1);
-}
-
 /* Says something as long as somebody takes it. */
 static void
 say_ticks(struct played_conn *conn, struct played_request *request)
@@ -86,7 +77,6 @@ static const struct played_part parts[] = {
     {"/poll", say_poll, false},
     {"/slow", say_slowly, false},
     {"/flood", say_flood, false},
-    {"/gone", wait_gone, false},
     {"/ticks", say_ticks, false},
     {"/upload", wait_upload_gone, true},
     {NULL, say_echo, false},
@@ -269,18 +259,13 @@ leave(const struct front *front, const char *target, bool reset)
 	CHECK(front, get(front, "/echo")->status == 200);
 }
 
-/*
- * The service sees that nobody waits for it any more. Apache notices a client that left when it writes to it; so does
- * lighttpd, unless the client's connection was reset: a FIN may be a client that only has no more to say.
- */
+/* The service sees that nobody waits for it any more: both web servers notice it when they next write to the client. */
 static void
 a_client_that_leaves(void)
 {
 	EACH_FRONT(&stage, front) {
 		leave(front, "/ticks", true);
 		leave(front, "/ticks", false);
-		if (front->kind == FRONT_LIGHTTPD)
-			leave(front, "/gone", true);
 	}
 }
 

@@ -291,6 +291,14 @@ fg_exchange_on_client_gone(struct fg_exchange *x)
  * exchange costs the loop's heap nothing; the timer, when it fires, looks how much is left and sleeps on.
  */
 
+/* Connecting has a deadline of its own (connect-timeout); the others begin when it is over. */
+static bool
+is_connecting(const struct fg_exchange *x, struct fg_call_times *times)
+{
+	fg_call_get_times(x->call, times);
+	return !times->reused && times->connected == 0;
+}
+
 /* When the step is over by its own deadline; 0: never. */
 static fg_usec
 step_deadline(const struct fg_exchange *x)
@@ -305,12 +313,13 @@ step_deadline(const struct fg_exchange *x)
 	case FG_WAIT_CLIENT_READS:
 		return x->active + (service != NULL ? service->idle_timeout : FG_CLIENT_IDLE_USEC);
 	case FG_WAIT_SERVICE_READS:
+		if (is_connecting(x, &times))
+			return fg_loop_clock(x->gw->loop)->mono + service->idle_timeout;
+		return x->active + service->idle_timeout;
 	case FG_WAIT_SERVICE_BODY:
 		return x->active + service->idle_timeout;
 	case FG_WAIT_RESPONSE:
-		/* Connecting has a deadline of its own (connect-timeout); this one begins when it is over. */
-		fg_call_get_times(x->call, &times);
-		if (!times.reused && times.connected == 0)
+		if (is_connecting(x, &times))
 			return fg_loop_clock(x->gw->loop)->mono + service->response_timeout;
 		if (x->active < x->called + times.connected)
 			return x->called + times.connected + service->response_timeout;

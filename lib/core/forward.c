@@ -42,6 +42,35 @@ call_headers(struct fg_exchange *x, size_t *count)
 
 /* ---- the body, from the client to the service */
 
+/*
+ * Web servers say CONTENT_LENGTH 0 of every request without a body. It is sent on where a service may insist on it;
+ * where a body has no meaning, it would only make a service wonder (RFC 9110 §8.6).
+ */
+static bool
+says_empty(const struct fg_request *req)
+{
+	if (req->content_length != 0)
+		return false;
+	switch (req->method_id) {
+	case FG_METHOD_GET:
+	case FG_METHOD_HEAD:
+	case FG_METHOD_DELETE:
+	case FG_METHOD_OPTIONS:
+	case FG_METHOD_TRACE:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* A response that the client does not take is what the exchange waits for, whatever becomes of the body. */
+static void
+wait_while_sending(struct fg_exchange *x, enum fg_wait wait)
+{
+	if (!x->receive_paused)
+		fg_exchange_wait_for(x, wait);
+}
+
 static enum fg_flow
 on_send(void *arg, char *buf, size_t size, size_t *len)
 {
@@ -50,7 +79,7 @@ on_send(void *arg, char *buf, size_t size, size_t *len)
 
 	if (n == 0 && !x->body_last) {
 		x->send_paused = true;
-		fg_exchange_wait_for(x, FG_WAIT_CLIENT_BODY);
+		wait_while_sending(x, FG_WAIT_CLIENT_BODY);
 		return FG_FLOW_PAUSE;
 	}
 	if (n > 0)
@@ -58,9 +87,9 @@ on_send(void *arg, char *buf, size_t size, size_t *len)
 	fg_buf_consume(&x->body, n);
 	*len = n;
 	if (x->body_last && x->body.len == 0)
-		fg_exchange_wait_for(x, x->head_sent ? FG_WAIT_SERVICE_BODY : FG_WAIT_RESPONSE);
+		wait_while_sending(x, x->head_sent ? FG_WAIT_SERVICE_BODY : FG_WAIT_RESPONSE);
 	else
-		fg_exchange_wait_for(x, FG_WAIT_SERVICE_READS);
+		wait_while_sending(x, FG_WAIT_SERVICE_READS);
 	fg_exchange_touch(x);
 	if (!x->body_last && x->front != NULL)
 		x->front_ops->want_body(x->front);
@@ -162,16 +191,6 @@ static const struct fg_call_ops call_ops = {
     .on_end = on_end,
 };
 
-/*
- * Whether "Content-Length: 0" says something (RFC 9110 §8.6). For other methods it is most likely not the client's: lighttpd
- * gives that length to every request without a body.
- */
-static bool
-anticipates_content(enum fg_method method)
-{
-	return method == FG_METHOD_POST || method == FG_METHOD_PUT || method == FG_METHOD_PATCH;
-}
-
 void
 fg_forward_start(struct fg_exchange *x)
 {
@@ -187,7 +206,7 @@ fg_forward_start(struct fg_exchange *x)
 	    .endpoint = x->target->endpoint,
 	    .method = req->method,
 	    .target = x->forward_target,
-	    .has_body = req->has_body || (req->content_length == 0 && anticipates_content(req->method_id)),
+	    .has_body = req->has_body || says_empty(req),
 	    .body_length = req->has_body ? req->content_length : 0,
 	    .replayable = !req->has_body && fg_method_is_idempotent(req->method_id),
 	    .arena = &x->arena,

@@ -125,18 +125,36 @@ bed_read(const struct bed *bed, const char *path)
 	return text;
 }
 
-int
-bed_free_port(void)
+/* A port that is bound, and the descriptor that holds it. */
+static int
+bind_port(int *fd)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(addr);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
-	    getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+	*fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*fd < 0 || bind(*fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
+	    getsockname(*fd, (struct sockaddr *)&addr, &len) != 0)
 		bed_give_up("no free port: %s", strerror(errno));
-	close(fd);
 	return ntohs(addr.sin_port);
+}
+
+int
+bed_free_port(void)
+{
+	int fd, port = bind_port(&fd);
+
+	close(fd);
+	return port;
+}
+
+int
+bed_dead_port(void)
+{
+	int fd;
+
+	/* Bound and not listening, until this process ends: connections are refused, and nobody else gets it. */
+	return bind_port(&fd);
 }
 
 /* ---- processes */

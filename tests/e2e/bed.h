@@ -64,6 +64,8 @@ void bed_write(const struct bed *bed, const char *name, const char *fmt, ...) __
 char *bed_read(const struct bed *bed, const char *path);
 /* A port that was free a moment ago. */
 int bed_free_port(void);
+/* A port that refuses connections, and goes on to. */
+int bed_dead_port(void);
 
 /*
  * Starts a program in the bed, its output in NAME.log. wrap: valgrind in front of it. It dies with this process. argv

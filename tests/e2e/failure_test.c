@@ -213,7 +213,7 @@ init(void)
 	    "  idle: {path: /idle/*, service: idle, strip-prefix: /idle}\n"
 	    "  tls: {path: /tls/*, service: tls}\n"
 	    "  short: {path: /short/*, service: a, strip-prefix: /short, timeout: 300ms}\n",
-	    port, played_port(stage.b), bed_free_port(), full_port, port, port, port);
+	    port, played_port(stage.b), bed_dead_port(), full_port, port, port, port);
 	return 0;
 }
 

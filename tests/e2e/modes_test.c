@@ -42,7 +42,7 @@ play(void)
 	    "  api: {path: /api/*, service: a, strip-prefix: /api}\n"
 	    "  gone: {path: /gone, service: gone}\n"
 	    "  api-gone: {path: /api/gone, service: gone}\n",
-	    played_port(stage.a), bed_free_port());
+	    played_port(stage.a), bed_dead_port());
 	/* Written by the pool, and by processes that web servers start as another user. */
 	bed_write(&stage.bed, "access.log", "%s", "");
 	chmod(stage.bed.access_log, 0666);

@@ -8,3 +8,10 @@ EXTRA_DIST += tests/bench/bench.sh
 .PHONY: bench
 bench: fcgi-app/faregate tests/support/service
 	$(srcdir)/tests/bench/bench.sh
+
+EXTRA_PROGRAMS += tests/bench/bench_router
+tests_bench_bench_router_SOURCES = tests/bench/bench_router.c
+tests_bench_bench_router_LDADD = lib/libfaregate.a $(FG_LIBS)
+.PHONY: bench-router
+bench-router: tests/bench/bench_router
+	./tests/bench/bench_router

@@ -114,34 +114,31 @@ detach_from_socket(struct fg_call *call)
 }
 
 /*
+ * Whether a call under way, other than `except`, has that connection, or may have it. libcurl may have given it to the
+ * next call in the very run that ended the last one; and of a call that was paused before its socket was ever watched
+ * libcurl does not tell which connection it has.
+ */
+static bool
+may_be_in_use(const struct fg_client *client, const struct fg_call *except, int fd)
+{
+	for (const struct fg_call *call = client->active.first; call != NULL; call = call->next)
+		if (call != except && (call->socket == NULL || call->socket->fd == fd))
+			return true;
+	return false;
+}
+
+/*
  * What a service sends behind a complete response on HTTP/1 would be taken for the answer to the next request, maybe
  * another client's. libcurl does not look for it, so the connection is made unusable here; libcurl then tries another
  * by itself, since nothing can be sent on this one.
  */
 static void
-refuse_excess(int fd)
+refuse_excess(const struct fg_client *client, const struct fg_call *ended, int fd)
 {
 	char byte;
 
-	if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+	if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 && !may_be_in_use(client, ended, fd))
 		(void)shutdown(fd, SHUT_RDWR);
-}
-
-static struct fg_socket *find_socket(const struct fg_client *client, int fd);
-
-/*
- * libcurl may have given the connection to the next call already, in the very run that ended this one: what can be read
- * there is that call's answer then.
- */
-static bool
-is_used_by_another(const struct fg_client *client, const struct fg_call *call, int fd)
-{
-	const struct fg_socket *sock = find_socket(client, fd);
-
-	for (const struct fg_call *other = sock == NULL ? NULL : sock->calls; other != NULL; other = other->socket_next)
-		if (other != call)
-			return true;
-	return false;
 }
 
 static void
@@ -156,8 +153,8 @@ check_for_excess(const struct fg_client *client, const struct fg_call *call)
 	/* The response was there before libcurl wanted the socket watched. */
 	else if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK)
 		return;
-	if (fd != CURL_SOCKET_BAD && !is_used_by_another(client, call, fd))
-		refuse_excess(fd);
+	if (fd != CURL_SOCKET_BAD)
+		refuse_excess(client, call, fd);
 }
 
 static void
@@ -328,7 +325,7 @@ on_io(struct fg_io *io, unsigned ready, void *arg)
 		/* Idle, or both sides paused. Closed by the service: libcurl sees that before it uses the connection. */
 		fg_io_stop(io);
 		if (sock->calls == NULL && sock->is_plain)
-			refuse_excess(fd);
+			refuse_excess(client, NULL, fd);
 	}
 	if (ready & FG_IO_READ)
 		poke_paused(client, fd);

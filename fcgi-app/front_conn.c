@@ -350,7 +350,7 @@ begin_request(struct conn *conn, const struct fg_request_head *head, struct fg_s
 	fg_timer_stop(&conn->deadline);
 	conn->keep = head->keep;
 	conn->stdin_done = false;
-	conn->watched = conn->state == CONN_IDLE; /* a kept-alive connection is; there is nothing to gain by stopping */
+	conn->watched = false; /* a kept-alive connection still is; the watch timer finds out */
 	fg_body_reader_init(&conn->body, head->id, scan == FG_SCAN_LONG);
 	if (is_whole)
 		conn->request = fg_fcgi_accept(front->fcgi, fg_str_slice(data, 0, head->feed_len), conn->fd);

@@ -7,17 +7,13 @@
 
 #include <stdalign.h>
 
+#include "base/shared.h"
 #include "core/stats.h"
-
-#define FG_STATS_MAGIC UINT64_C(0x3173746174536746)
 
 /* Series that always are there, in this order. */
 enum { FG_SERIES_ROUTE_OTHER, FG_SERIES_SERVICE_OTHER, FG_SERIES_ROUTE_NONE, FG_SERIES_ROUTE_ADMIN, FG_SERIES_FIXED };
 
 struct fg_stats_shared {
-	_Atomic uint64_t magic; /* written last */
-	uint64_t layout;        /* sizes and counts that a reader must agree on */
-	uint64_t size;          /* of the whole */
 	uint32_t series_max;    /* fixed from here on */
 	uint32_t index_max;     /* a power of two */
 
@@ -41,11 +37,9 @@ struct fg_stats_shared {
 };
 
 struct fg_stats {
-	struct fg_stats_shared *shared; /* owned mapping */
-	_Atomic uint32_t *index;        /* within it */
-	char *path;                     /* owned; NULL: no file */
-	dev_t dev;                      /* the file's identity */
-	ino_t ino;
+	struct fg_shared memory;        /* owned */
+	struct fg_stats_shared *shared; /* within it, as is: */
+	_Atomic uint32_t *index;
 };
 
 static inline uint64_t

@@ -13,6 +13,7 @@
 #include "core/access_log.h"
 #include "core/config.h"
 #include "core/engine.h"
+#include "core/pool_memory.h"
 #include "fcgi-app/commands.h"
 
 extern char **environ;
@@ -262,8 +263,9 @@ serve(struct cgi *cgi, struct fg_gateway *gw)
 }
 
 int
-fg_cgi_run(const struct fg_config *config, struct fg_stats *stats)
+fg_cgi_run(const struct fg_config *config, const struct fg_pool_memory *memory)
 {
+	struct fg_stats *stats = memory == NULL ? NULL : memory->stats;
 	struct fg_log log = {.level = config->log_level};
 	struct cgi cgi = {.loop = fg_loop_new()};
 	struct fg_client *client = fg_client_new(cgi.loop, 1, FG_US_PER_S);
@@ -276,6 +278,7 @@ fg_cgi_run(const struct fg_config *config, struct fg_stats *stats)
 		FG_LOG(&log, WARN, "cgi", "the access log cannot be opened", FG_F_STR("path", config->access_log.path));
 	gw.access_log = access_log;
 	gw.stats = stats;
+	fg_gateway_start_filters(&gw, memory);
 	serve(&cgi, &gw);
 	fg_gateway_fini(&gw);
 	/* While the loop still catches TERM, which lighttpd sends as soon as it has the whole answer. */

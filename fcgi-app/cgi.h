@@ -5,12 +5,12 @@
 #define FG_APP_CGI_H
 
 struct fg_config;
-struct fg_stats;
+struct fg_pool_memory;
 
 /*
  * Serves the request that the environment and standard input hold, to standard output; by the very pipeline that a
- * worker runs. stats may be NULL. Returns the exit status (enum fg_exit).
+ * worker runs. memory is NULL where none can be shared. Returns the exit status (enum fg_exit).
  */
-int fg_cgi_run(const struct fg_config *config, struct fg_stats *stats);
+int fg_cgi_run(const struct fg_config *config, const struct fg_pool_memory *memory);
 
 #endif

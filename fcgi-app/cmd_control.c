@@ -79,7 +79,7 @@ find(struct subject *subject, const struct fg_options *options, bool check)
 static int
 open_stats(const struct subject *subject, struct fg_stats **stats)
 {
-	char *path = fg_pidfile_stats_path(fg_str_from(subject->pid_file));
+	char *path = fg_pidfile_beside(fg_str_from(subject->pid_file), ".stats");
 	enum fg_err err = fg_stats_open(stats, path);
 
 	if (err != FG_OK)
@@ -279,7 +279,7 @@ fg_cmd_status(int argc, char **argv)
 	if (status == FG_EXIT_OK && subject.pid > 0) {
 		status = open_stats(&subject, &stats);
 	} else if (status == FG_EXIT_OK) {
-		path = fg_pidfile_stats_path(fg_str_from(subject.pid_file));
+		path = fg_pidfile_beside(fg_str_from(subject.pid_file), ".stats");
 		if (fg_stats_open(&stats, path) != FG_OK)
 			stats = NULL;
 		free(path);

@@ -107,13 +107,13 @@ fg_pidfile_owner(const char *path)
 }
 
 char *
-fg_pidfile_stats_path(struct fg_str pidfile_path)
+fg_pidfile_beside(struct fg_str pidfile_path, const char *ending)
 {
 	struct fg_str stem = pidfile_path;
 	char *path;
 
 	if (fg_str_ends_with(stem, FG_STR(".pid")))
 		stem.len -= 4;
-	FG_ASSERT(asprintf(&path, FG_STR_FMT ".stats", FG_STR_ARG(stem)) >= 0);
+	FG_ASSERT(asprintf(&path, FG_STR_FMT "%s", FG_STR_ARG(stem), ending) >= 0);
 	return path;
 }

@@ -29,7 +29,7 @@ void fg_pidfile_release(struct fg_pidfile *pidfile);
 /* The process that holds the lock; 0: none; -1 with errno set: the file cannot be read. */
 pid_t fg_pidfile_owner(const char *path);
 
-/* The file of the statistics beside it: "X.stats" for "X.pid" and for "X". Malloc'd. */
-char *fg_pidfile_stats_path(struct fg_str pidfile_path);
+/* A file beside it: "X.stats" for "X.pid" and for "X" with ".stats"; "X" without an ending. Malloc'd. */
+char *fg_pidfile_beside(struct fg_str pidfile_path, const char *ending);
 
 #endif

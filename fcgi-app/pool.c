@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "core/config.h"
+#include "core/pool_memory.h"
 #include "core/stats.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/handover.h"
@@ -63,7 +64,7 @@ be_worker(struct fg_pool *pool, const struct fg_pool_recipe *recipe, unsigned sl
 	    .config = recipe->config,
 	    .listen_fds = fds,
 	    .listen_count = count,
-	    .stats = pool->stats,
+	    .memory = pool->memory,
 	    .slot = slot,
 	    .handover = pool->handover,
 	    .supervised = true,
@@ -71,7 +72,7 @@ be_worker(struct fg_pool *pool, const struct fg_pool_recipe *recipe, unsigned sl
 	};
 
 	FG_ASSERT(fds != NULL);
-	atomic_store(&fg_stats_worker(pool->stats, slot)->pid, (int32_t)getpid());
+	atomic_store(&fg_stats_worker(pool->memory->stats, slot)->pid, (int32_t)getpid());
 	prepare_signals(pool);
 	fg_pidfile_forget(pool->pidfile);
 	if (recipe->others != NULL)
@@ -103,8 +104,8 @@ fg_pool_start(struct fg_pool *pool, const struct fg_pool_recipe *recipe, fg_usec
 		    FG_F_INT("most", FG_STATS_MAX_WORKERS - 1));
 		return false;
 	}
-	slot = fg_stats_worker_slot(pool->stats);
-	worker = fg_stats_worker(pool->stats, slot);
+	slot = fg_stats_worker_slot(pool->memory->stats);
+	worker = fg_stats_worker(pool->memory->stats, slot);
 	fg_clock_read(&clock);
 	atomic_store(&worker->generation, recipe->generation);
 	atomic_store(&worker->started, clock.wall);
@@ -113,7 +114,7 @@ fg_pool_start(struct fg_pool *pool, const struct fg_pool_recipe *recipe, fg_usec
 		be_worker(pool, recipe, slot, supervisor);
 	if (pid < 0) {
 		FG_LOG(pool->log, ERROR, "supervisor", "no worker can be started", FG_F_CSTR("because", strerror(errno)));
-		fg_stats_worker_free(pool->stats, slot);
+		fg_stats_worker_free(pool->memory->stats, slot);
 		return false;
 	}
 	atomic_store(&worker->pid, (int32_t)pid);
@@ -142,7 +143,7 @@ fg_pool_count_running(const struct fg_pool *pool, uint64_t generation)
 		const struct fg_member *member = &pool->members[i];
 
 		count += member->generation == generation && !member->told &&
-		    atomic_load(&fg_stats_worker(pool->stats, member->slot)->state) == FG_WORKER_RUNNING;
+		    atomic_load(&fg_stats_worker(pool->memory->stats, member->slot)->state) == FG_WORKER_RUNNING;
 	}
 	return count;
 }
@@ -163,7 +164,7 @@ fg_pool_reap(struct fg_pool *pool, fg_usec now, struct fg_pool_death *death)
 			    .code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
 			    .lived = now - pool->members[i].started,
 			};
-			fg_stats_worker_free(pool->stats, death->member.slot);
+			fg_stats_worker_free(pool->memory->stats, death->member.slot);
 			pool->members[i] = pool->members[--pool->count];
 			return true;
 		}

@@ -16,9 +16,9 @@ struct fg_config;
 struct fg_handover;
 struct fg_log;
 struct fg_pidfile;
+struct fg_pool_memory;
 struct fg_privileges;
 struct fg_sockets;
-struct fg_stats;
 
 struct fg_member {
 	pid_t pid;
@@ -32,7 +32,7 @@ struct fg_member {
 
 struct fg_pool {
 	const struct fg_log *log;           /* borrowed */
-	struct fg_stats *stats;             /* borrowed */
+	const struct fg_pool_memory *memory; /* borrowed */
 	struct fg_handover *handover;       /* borrowed */
 	struct fg_pidfile *pidfile;         /* borrowed; a worker closes it */
 	const sigset_t *worker_signals;     /* borrowed; the mask that workers start with */

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "core/config.h"
+#include "core/pool_memory.h"
 #include "core/stats.h"
 #include "fcgi-app/cgi.h"
 #include "fcgi-app/commands.h"
@@ -47,29 +48,30 @@ load(void)
 }
 
 /*
- * Processes of one configuration count together where they may write beside the pid file; NULL where they may not. A
+ * Processes of one configuration count together where they may write beside the pid file; false where they may not. A
  * process joins the counters of a supervised pool too, when one runs.
  */
-static struct fg_stats *
-join_stats(const struct fg_config *config)
+static bool
+join_memory(struct fg_pool_memory *memory, struct fg_config *config)
 {
-	char *path = fg_pidfile_stats_path(config->pid_file);
-	struct fg_stats *stats = NULL;
+	char *stem = fg_pidfile_beside(config->pid_file, "");
+	bool ok = fg_pool_memory_join(memory, stem, config) == FG_OK;
 
-	if (fg_stats_join(&stats, path, config->route_count + config->service_count) != FG_OK)
-		stats = NULL;
-	free(path);
-	return stats;
+	free(stem);
+	if (ok)
+		fg_stats_attach(memory->stats, config);
+	return ok;
 }
 
 static int
-serve(const struct fg_config *config, struct fg_stats *stats)
+serve(const struct fg_config *config, const struct fg_pool_memory *memory)
 {
 	static const int fds[] = {STDIN_FILENO};
+	struct fg_stats *stats = memory->stats;
 	unsigned slot = fg_stats_worker_slot(stats);
 	struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
 	struct fg_worker_spec spec = {
-	    .config = config, .listen_fds = fds, .listen_count = 1, .stats = stats, .slot = slot, .generation = 1};
+	    .config = config, .listen_fds = fds, .listen_count = 1, .memory = memory, .slot = slot, .generation = 1};
 	struct fg_clock clock;
 	int status;
 
@@ -89,19 +91,20 @@ int
 fg_spawned_worker(void)
 {
 	struct fg_config *config = load();
-	struct fg_stats *stats;
+	struct fg_pool_memory memory;
 	int status;
 
 	if (config == NULL)
 		return FG_EXIT_INPUT;
-	stats = join_stats(config);
-	if (stats == NULL && fg_stats_create(&stats, NULL, config->route_count + config->service_count) != FG_OK) {
-		fg_config_free(config);
-		return FG_EXIT_ENVIRONMENT;
+	if (!join_memory(&memory, config)) {
+		if (fg_pool_memory_create(&memory, NULL, config) != FG_OK) {
+			fg_config_free(config);
+			return FG_EXIT_ENVIRONMENT;
+		}
+		fg_stats_attach(memory.stats, config);
 	}
-	fg_stats_attach(stats, config);
-	status = serve(config, stats);
-	fg_stats_close(stats, false);
+	status = serve(config, &memory);
+	fg_pool_memory_close(&memory, false);
 	fg_config_free(config);
 	return status;
 }
@@ -110,16 +113,16 @@ int
 fg_spawned_cgi(void)
 {
 	struct fg_config *config = load();
-	struct fg_stats *stats;
+	struct fg_pool_memory memory;
+	bool is_shared;
 	int status;
 
 	if (config == NULL)
 		return FG_EXIT_INPUT;
-	stats = join_stats(config);
-	if (stats != NULL)
-		fg_stats_attach(stats, config);
-	status = fg_cgi_run(config, stats);
-	fg_stats_close(stats, false);
+	is_shared = join_memory(&memory, config);
+	status = fg_cgi_run(config, is_shared ? &memory : NULL);
+	if (is_shared)
+		fg_pool_memory_close(&memory, false);
 	fg_config_free(config);
 	return status;
 }

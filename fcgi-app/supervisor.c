@@ -23,6 +23,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "core/config.h"
+#include "core/pool_memory.h"
 #include "core/stats.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/handover.h"
@@ -56,7 +57,7 @@ struct supervisor {
 	enum phase phase;
 	struct setup now, next; /* next: while RELOADING */
 	struct fg_pidfile pidfile;
-	struct fg_stats *stats;
+	struct fg_pool_memory memory;
 	struct fg_handover handover;
 	struct fg_pool pool;
 	sigset_t signals, signals_before;
@@ -169,7 +170,7 @@ refuse_reload(struct supervisor *s, const char *message)
 {
 	FG_LOG(&s->log, ERROR, "supervisor", message, FG_F_CSTR("file", s->options->file),
 	    FG_F_INT("generation", (int64_t)s->now.generation));
-	fg_stats_set_refused(s->stats, clock_now().wall);
+	fg_stats_set_refused(s->memory.stats, clock_now().wall);
 	say_ready(s);
 }
 
@@ -198,7 +199,7 @@ begin_reload(struct supervisor *s)
 		refuse_reload(s, "configuration cannot be used, the pool goes on with the one before");
 		return;
 	}
-	fg_stats_attach(s->stats, s->next.config);
+	fg_stats_attach(s->memory.stats, s->next.config);
 	s->phase = RELOADING;
 	if (!start_workers(s, &s->next))
 		abandon_reload(s, "no new workers, the pool goes on with the configuration before");
@@ -220,7 +221,7 @@ complete_reload(struct supervisor *s)
 	s->log.level = s->now.config->log_level;
 	s->phase = RUNNING;
 	s->backoff = s->start_after = 0;
-	fg_stats_set_pool(s->stats, getpid(), s->now.generation, now.wall);
+	fg_stats_set_pool(s->memory.stats, getpid(), s->now.generation, now.wall);
 	FG_LOG(&s->log, INFO, "supervisor", "configuration loaded", FG_F_INT("generation", (int64_t)s->now.generation),
 	    FG_F_INT("workers", s->now.workers));
 	say_ready(s);
@@ -257,7 +258,7 @@ on_death(struct supervisor *s, const struct fg_pool_death *death)
 		return;
 	}
 	if (!death->member.told) {
-		fg_stats_add(s->stats, FG_COUNT_WORKER_DEATHS, 1);
+		fg_stats_add(s->memory.stats, FG_COUNT_WORKER_DEATHS, 1);
 		if (s->phase == RUNNING)
 			back_off(s, death, now);
 	}
@@ -422,15 +423,15 @@ block_signals(struct supervisor *s)
 }
 
 static bool
-open_stats(struct supervisor *s)
+open_memory(struct supervisor *s)
 {
-	char *path = fg_pidfile_stats_path(s->now.config->pid_file);
-	enum fg_err err = fg_stats_create(&s->stats, path, s->now.config->route_count + s->now.config->service_count);
+	char *stem = fg_pidfile_beside(s->now.config->pid_file, "");
+	enum fg_err err = fg_pool_memory_create(&s->memory, stem, s->now.config);
 
 	if (err != FG_OK)
-		FG_LOG(&s->log, ERROR, "supervisor", "the statistics cannot be written", FG_F_CSTR("path", path),
+		FG_LOG(&s->log, ERROR, "supervisor", "the files beside the pid file cannot be written", FG_F_CSTR("path", stem),
 		    FG_F_CSTR("because", strerror(errno)));
-	free(path);
+	free(stem);
 	return err == FG_OK;
 }
 
@@ -444,14 +445,14 @@ prepare(struct supervisor *s)
 	s->status = FG_EXIT_ENVIRONMENT;
 	s->log.level = s->now.config->log_level;
 	if (!fg_pidfile_take(&s->pidfile, s->now.config->pid_file, &s->log) || !setup_open(s, &s->now, NULL) ||
-	    !open_stats(s))
+	    !open_memory(s))
 		return false;
 	if (!fg_handover_open(&s->handover)) {
 		FG_LOG(&s->log, ERROR, "supervisor", "no pair of sockets", FG_F_CSTR("because", strerror(errno)));
 		return false;
 	}
-	fg_stats_attach(s->stats, s->now.config);
-	fg_stats_set_pool(s->stats, getpid(), s->now.generation, clock_now().wall);
+	fg_stats_attach(s->memory.stats, s->now.config);
+	fg_stats_set_pool(s->memory.stats, getpid(), s->now.generation, clock_now().wall);
 	if (geteuid() == 0 && s->now.config->user.len == 0)
 		FG_LOG(&s->log, WARN, "supervisor", "workers run as root: set `user:`, or start the pool as another user");
 	s->status = FG_EXIT_OK;
@@ -476,7 +477,7 @@ fg_supervisor_run(const struct fg_supervisor_options *options)
 	s.pool.pidfile = &s.pidfile;
 	s.pool.worker_signals = &s.signals_before;
 	if (prepare(&s)) {
-		s.pool.stats = s.stats;
+		s.pool.memory = &s.memory;
 		if (!start_workers(&s, &s.now))
 			fail_start(&s, "the workers cannot be started");
 		supervise(&s);
@@ -486,7 +487,7 @@ fg_supervisor_run(const struct fg_supervisor_options *options)
 	fg_sockets_close(&s.now.sockets);
 	setup_fini(&s.now);
 	fg_handover_close(&s.handover);
-	fg_stats_close(s.stats, true);
+	fg_pool_memory_close(&s.memory, true);
 	fg_pidfile_release(&s.pidfile);
 	return s.status;
 }

@@ -12,6 +12,7 @@
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/log_sink.h"
+#include "core/pool_memory.h"
 #include "core/stats.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/front.h"
@@ -78,7 +79,7 @@ static void
 drain(struct worker *worker)
 {
 	worker->gw.draining = true;
-	atomic_store(&fg_stats_worker(worker->spec->stats, worker->spec->slot)->state, FG_WORKER_DRAINING);
+	atomic_store(&fg_stats_worker(worker->spec->memory->stats, worker->spec->slot)->state, FG_WORKER_DRAINING);
 	fg_timer_start(&worker->drain_deadline, worker->spec->config->drain_timeout);
 	fg_front_drain(worker->front);
 }
@@ -117,7 +118,7 @@ serve(struct worker *worker)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
 	const struct fg_worker_spec *spec = worker->spec;
-	struct fg_stats_worker *slot = fg_stats_worker(spec->stats, spec->slot);
+	struct fg_stats_worker *slot = fg_stats_worker(spec->memory->stats, spec->slot);
 
 	worker->front = fg_front_new(
 	    &worker->gw, spec->listen_fds, spec->listen_count, spec->handover, on_front_idle, worker);
@@ -141,11 +142,11 @@ fg_worker_run(const struct fg_worker_spec *spec)
 	struct worker worker = {.spec = spec};
 	struct fg_access_log *access_log = NULL;
 
-	if (fg_log_sink_new(&worker.log_sink, FG_STR("stderr"), spec->stats) != FG_OK)
+	if (fg_log_sink_new(&worker.log_sink, FG_STR("stderr"), spec->memory->stats) != FG_OK)
 		return FG_EXIT_ENVIRONMENT;
 	worker.log = (struct fg_log){
 	    .level = spec->config->log_level, .write = write_log_line, .arg = worker.log_sink};
-	if (fg_access_log_new(&access_log, &spec->config->access_log, spec->stats) != FG_OK) {
+	if (fg_access_log_new(&access_log, &spec->config->access_log, spec->memory->stats) != FG_OK) {
 		FG_LOG(&worker.log, ERROR, "worker", "the access log cannot be opened",
 		    FG_F_STR("path", spec->config->access_log.path));
 		fg_log_sink_free(worker.log_sink);
@@ -155,8 +156,9 @@ fg_worker_run(const struct fg_worker_spec *spec)
 	worker.client = fg_client_new(worker.loop, MOST_IDLE_CONNECTIONS, MOST_IDLE_US);
 	fg_gateway_init(&worker.gw, spec->config, worker.loop, worker.client, &worker.log);
 	worker.gw.access_log = access_log;
-	worker.gw.stats = spec->stats;
+	worker.gw.stats = spec->memory->stats;
 	worker.gw.worker = spec->slot;
+	fg_gateway_start_filters(&worker.gw, spec->memory);
 
 	serve(&worker);
 

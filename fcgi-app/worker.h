@@ -24,13 +24,13 @@
 
 struct fg_config;
 struct fg_handover;
-struct fg_stats;
+struct fg_pool_memory;
 
 struct fg_worker_spec {
 	const struct fg_config *config; /* borrowed */
 	const int *listen_fds;          /* borrowed; listening, non-blocking, close-on-exec; never none */
 	size_t listen_count;
-	struct fg_stats *stats;             /* borrowed; never NULL; already attached to the configuration */
+	const struct fg_pool_memory *memory; /* borrowed; its statistics are attached to the configuration */
 	unsigned slot;                      /* of this worker in the statistics; pid and generation stand there */
 	const struct fg_handover *handover; /* borrowed; NULL: a draining worker closes its idle connections */
 	bool supervised;                    /* by our own supervisor */

@@ -52,6 +52,7 @@ enum {
 	FG_CONF_OR_ONE = 1 << 1,   /* LIST: a single element may stand without its brackets */
 	FG_CONF_POINTER = 1 << 2,  /* SECTION: the field is a pointer to the struct, NULL while absent */
 	FG_CONF_EMPTY = 1 << 3,    /* STRING: may be empty */
+	FG_CONF_NAMED = 1 << 4,    /* SECTION with POINTER: a scalar names one that stands elsewhere; parse gets the field */
 };
 
 #define FG_CONF_MAX_STRING 4096
@@ -61,6 +62,17 @@ enum {
 struct fg_conf_choice {
 	const char *name; /* NULL ends the list */
 	int value;
+};
+
+/*
+ * A section whose keys depend on the value of one of them (`type: jwt`): the variants of its key. Each table has a row for
+ * that key, too: required, an ENUM of that one choice.
+ */
+struct fg_conf_variant {
+	const char *name; /* the value; NULL ends the list */
+	const struct fg_conf_key *keys;
+	size_t size;      /* of its struct: the key's is a pointer (FG_CONF_POINTER) */
+	const char *help;
 };
 
 /* out: the field (CUSTOM), the struct (SECTION). What is wrong goes to fg_conf_error(conf, node, …). */
@@ -79,10 +91,13 @@ struct fg_conf_key {
 	int64_t word_value;
 	const struct fg_conf_choice *choices; /* ENUM */
 	const struct fg_conf_key *keys;       /* SECTION; CUSTOM: for the reference alone */
+	const char *variant_key;              /* SECTION with variants: which key says it; keys is NULL */
+	const struct fg_conf_variant *variants;
 	const struct fg_conf_key *item, *item_name; /* LIST, MAP */
 	const char *preset;       /* the default, written as in the file; a LIST's with commas between elements */
-	fg_conf_parse_fn *parse;   /* CUSTOM: the value; SECTION: the short form, a scalar */
+	fg_conf_parse_fn *parse;   /* CUSTOM: the value; SECTION: the short form, a scalar (FG_CONF_NAMED: its name) */
 	fg_conf_parse_fn *prepare; /* SECTION: before any key, with its map or scalar */
+	const void *arg;           /* for these functions */
 	fg_conf_parse_fn *check;   /* after the value was read without an error of its own; of a SECTION always, at its end */
 
 	/* for the reference page and the schema alone */

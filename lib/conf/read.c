@@ -127,29 +127,78 @@ fg_conf_read_keys(struct fg_conf *conf, const struct fg_conf_node *node, const s
 	refuse_unknown_keys(conf, node, keys);
 }
 
-static void
-read_section(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *field)
+/* What the section says it is; NULL, told, when it does not or there is no such thing. */
+static const struct fg_conf_variant *
+find_variant(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key)
 {
-	void *out = field;
+	const struct fg_conf_node *entry = fg_conf_get(node, key->variant_key);
+	struct fg_suggest suggest;
+	struct fg_str all = FG_STR_NONE, text;
 
-	if ((key->flags & FG_CONF_POINTER) != 0) {
-		FG_ASSERT(key->size == sizeof(void *));
-		out = fg_arena_zalloc(conf->arena, 1, key->item_size == 0 ? 1 : key->item_size);
-		memcpy(field, &out, sizeof(void *));
+	for (const struct fg_conf_variant *variant = key->variants; variant->name != NULL; variant++)
+		all = fg_arena_printf(&conf->scratch, FG_STR_FMT "%s%s", FG_STR_ARG(all), all.len > 0 ? ", " : "", variant->name);
+	if (node->kind != FG_CONF_NODE_MAP || entry == NULL) {
+		fg_conf_error_at_name(conf, node, "needs a %s: one of " FG_STR_FMT, key->variant_key, FG_STR_ARG(all));
+		return NULL;
 	}
+	if (entry->is_broken || !fg_conf_want_text(conf, entry, key->variant_key, &text))
+		return NULL;
+	fg_suggest_init(&suggest, text);
+	for (const struct fg_conf_variant *variant = key->variants; variant->name != NULL; variant++) {
+		if (fg_str_eq(text, fg_str_from(variant->name)))
+			return variant;
+		fg_suggest_offer(&suggest, fg_str_from(variant->name));
+	}
+	fg_conf_error(conf, entry, FG_STR_FMT " is not one of " FG_STR_FMT FG_STR_FMT, FG_STR_ARG(fg_conf_quote(conf, text)),
+	    FG_STR_ARG(all), FG_STR_ARG(fg_suggest_format(&suggest, &conf->scratch)));
+	return NULL;
+}
+
+/* The short form, or the keys. */
+static void
+fill_section(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key,
+    const struct fg_conf_key *keys, void *out)
+{
+	struct fg_str text;
+
 	if (key->prepare != NULL)
 		key->prepare(conf, node, key, out);
-	if (node->kind == FG_CONF_NODE_SCALAR && key->parse != NULL) {
-		struct fg_str text;
-
-		fg_conf_read_presets(conf, node, key->keys, out);
+	if (node->kind == FG_CONF_NODE_SCALAR && key->parse != NULL && (key->flags & FG_CONF_NAMED) == 0) {
+		fg_conf_read_presets(conf, node, keys, out);
 		if (fg_conf_want_text(conf, node, key->form, &text))
 			key->parse(conf, node, key, out);
 	} else {
-		fg_conf_read_keys(conf, node, key->keys, out);
+		fg_conf_read_keys(conf, node, keys, out);
 	}
 	if (key->check != NULL)
 		key->check(conf, node, key, out);
+}
+
+static void
+read_section(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *field)
+{
+	const struct fg_conf_variant *variant = NULL;
+	size_t size = key->item_size;
+	struct fg_str text;
+	void *out = field;
+
+	if ((key->flags & FG_CONF_NAMED) != 0 && node->kind == FG_CONF_NODE_SCALAR) {
+		if (fg_conf_want_text(conf, node, key->form, &text))
+			key->parse(conf, node, key, field);
+		return;
+	}
+	if (key->variants != NULL) {
+		variant = find_variant(conf, node, key);
+		if (variant == NULL)
+			return;
+		size = variant->size;
+	}
+	if ((key->flags & FG_CONF_POINTER) != 0) {
+		FG_ASSERT(key->size == sizeof(void *));
+		out = fg_arena_zalloc(conf->arena, 1, size == 0 ? 1 : size);
+		memcpy(field, &out, sizeof(void *));
+	}
+	fill_section(conf, node, key, variant == NULL ? key->keys : variant->keys, out);
 }
 
 static bool

@@ -76,6 +76,18 @@ write_row(struct writer *w, const struct fg_conf_key *key)
 	(void)fg_buf_add(w->out, FG_STR(" |\n"));
 }
 
+/* `type: jwt` and so on, a section each. */
+static void
+write_variants(struct writer *w, struct fg_str path, const struct fg_conf_key *key)
+{
+	for (const struct fg_conf_variant *variant = key->variants; variant->name != NULL; variant++) {
+		const struct fg_conf_key shown = {.help = variant->help};
+
+		write_section(w, fg_arena_printf(&w->arena, FG_STR_FMT " (%s: %s)", FG_STR_ARG(path), key->variant_key,
+		    variant->name), &shown, variant->keys);
+	}
+}
+
 /* The sections below a key, however many lists and maps lie between. */
 static void
 write_below(struct writer *w, struct fg_str path, const struct fg_conf_key *key)
@@ -91,6 +103,8 @@ write_below(struct writer *w, struct fg_str path, const struct fg_conf_key *key)
 	}
 	if (inner != key)
 		write_below(w, path, inner);
+	else if (key->variants != NULL)
+		write_variants(w, path, key);
 	else if (key->keys != NULL)
 		write_section(w, path, key, key->keys);
 }

@@ -90,6 +90,25 @@ write_map(struct writer *w, const struct fg_conf_key *key)
 	add(w, "}");
 }
 
+/* The short form, and the section or its variants. */
+static void
+write_sections(struct writer *w, const struct fg_conf_key *key)
+{
+	if (key->parse != NULL)
+		(void)fg_buf_printf(w->out, "{%s}, ", key->schema);
+	if (key->variants == NULL) {
+		add(w, "{");
+		write_properties(w, key->keys);
+		add(w, "}");
+		return;
+	}
+	for (const struct fg_conf_variant *variant = key->variants; variant->name != NULL; variant++) {
+		add(w, variant == key->variants ? "{" : ", {");
+		write_properties(w, variant->keys);
+		add(w, "}");
+	}
+}
+
 /* The alternatives of a value, the members of an "anyOf". */
 static void
 write_forms(struct writer *w, const struct fg_conf_key *key)
@@ -118,11 +137,7 @@ write_forms(struct writer *w, const struct fg_conf_key *key)
 		(void)fg_buf_printf(w->out, "{%s}", key->schema);
 		break;
 	case FG_CONF_SECTION:
-		if (key->parse != NULL)
-			(void)fg_buf_printf(w->out, "{%s}, ", key->schema);
-		add(w, "{");
-		write_properties(w, key->keys);
-		add(w, "}");
+		write_sections(w, key);
 		break;
 	case FG_CONF_LIST:
 		write_list(w, key);

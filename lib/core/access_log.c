@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "core/exchange.h"
+#include "core/identity.h"
 #include "core/log_sink.h"
 
 /* Most bytes of one value in the line, escapes included; their sum stays below FG_MAX_LOG_LINE_BYTES, so that only a
@@ -41,9 +42,9 @@ add_escaped(struct fg_buf *line, struct fg_str text, size_t most, escape_fn *esc
 	fg_buf_add(line, FG_STR("..."));
 }
 
-/* The inside of a quoted field of the combined format: what Apache does. */
+/* What Apache does in the combined format; lowest: the first character that is printed as it is. */
 static bool
-escape_combined(struct fg_buf *line, struct fg_str s)
+escape_from(struct fg_buf *line, struct fg_str s, unsigned char lowest)
 {
 	bool ok = true;
 
@@ -52,12 +53,26 @@ escape_combined(struct fg_buf *line, struct fg_str s)
 
 		if (c == '"' || c == '\\')
 			ok &= fg_buf_add_char(line, '\\') && fg_buf_add_char(line, (char)c);
-		else if (c < 0x20 || c >= 0x7f)
+		else if (c < lowest || c >= 0x7f)
 			ok &= fg_buf_printf(line, "\\x%02x", c);
 		else
 			ok &= fg_buf_add_char(line, (char)c);
 	}
 	return ok;
+}
+
+/* The inside of a quoted field. */
+static bool
+escape_combined(struct fg_buf *line, struct fg_str s)
+{
+	return escape_from(line, s, ' ');
+}
+
+/* A field without quotes: a space would begin the next one. */
+static bool
+escape_combined_word(struct fg_buf *line, struct fg_str s)
+{
+	return escape_from(line, s, ' ' + 1);
 }
 
 static struct fg_str
@@ -177,6 +192,10 @@ add_decision_fields(struct fg_buf *line, const struct fg_exchange *x)
 		add_text(line, FG_STR("service"), x->service->name, SHORT_BYTES);
 	if (x->target != NULL)
 		add_text(line, FG_STR("target"), x->target->url, SHORT_BYTES);
+	if (x->identity != NULL) {
+		add_text(line, FG_STR("consumer"), x->identity->consumer, SHORT_BYTES);
+		add_text(line, FG_STR("auth"), x->identity->policy, SHORT_BYTES);
+	}
 }
 
 static void
@@ -259,7 +278,9 @@ format_combined(struct fg_buf *line, const struct fg_exchange *x)
 	char room[REFERER_BYTES + 1];
 
 	add_escaped(line, client, SHORT_BYTES, escape_combined);
-	fg_buf_add(line, FG_STR(" - - ["));
+	fg_buf_add(line, FG_STR(" - "));
+	add_escaped(line, x->identity != NULL ? x->identity->consumer : FG_STR("-"), SHORT_BYTES, escape_combined_word);
+	fg_buf_add(line, FG_STR(" ["));
 	add_clf_time(line, x->wall);
 	add_request_line(line, x);
 	fg_buf_add_u64(line, (uint64_t)status_of(x));

@@ -34,7 +34,7 @@ static const struct fg_conf_key top_keys[] = {
     {"version", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_config_draft, version), .flags = FG_CONF_REQUIRED, .parse = parse_version,
 	.form = "1", .schema = "\"const\": 1", .help = "of this language"},
     {"include", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_config_draft, includes, include_count, struct fg_str),
-	.flags = FG_CONF_OR_ONE, .item = &include_item, .help = "files whose services and routes are added to those here"},
+	.flags = FG_CONF_OR_ONE, .item = &include_item, .help = "files whose services, routes and policies are added to those here"},
     {"listen", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_config_draft, config.listen, config.listen_count, struct fg_listen),
 	.flags = FG_CONF_OR_ONE, .max = MAX_LISTENS, .item = &fg_config_listen_item, .check = fg_config_check_listens,
 	.preset = "unix:" SOCKET_FILE, .shown_preset = "unix:$(runstatedir)/faregate/faregate.sock",
@@ -75,26 +75,12 @@ count_keys(const struct fg_conf_key *keys)
 	return count;
 }
 
-static struct fg_conf_key *
-add_filter_keys(struct fg_conf_key *at)
-{
-	for (size_t i = 0; fg_filter_types[i] != NULL; i++) {
-		const struct fg_filter_type *type = fg_filter_types[i];
-
-		FG_ASSERT(i < FG_CONFIG_MAX_FILTERS);
-		*at++ = (struct fg_conf_key){.name = type->name, .type = FG_CONF_SECTION, .flags = FG_CONF_POINTER,
-		    .offset = offsetof(struct fg_route_draft, filters) + i * sizeof(void *), .size = sizeof(void *),
-		    .item_size = type->conf_size, .keys = type->keys, .check = type->check, .help = type->help};
-	}
-	return at;
-}
-
 /* own: NULL for the keys of `defaults`. What a route does not say it has from there, so it has no presets itself. */
 static const struct fg_conf_key *
 make_keys(const struct fg_conf_key *own, struct fg_arena *arena)
 {
 	size_t own_count = own == NULL ? 0 : count_keys(own), shared = count_keys(fg_config_shared_keys);
-	struct fg_conf_key *keys = FG_ARENA_ARRAY(arena, struct fg_conf_key, own_count + shared + FG_CONFIG_MAX_FILTERS + 1);
+	struct fg_conf_key *keys = FG_ARENA_ARRAY(arena, struct fg_conf_key, own_count + shared + FG_MAX_FILTERS + 1);
 	struct fg_conf_key *at = keys;
 
 	for (size_t i = 0; i < own_count; i++)
@@ -106,28 +92,34 @@ make_keys(const struct fg_conf_key *own, struct fg_arena *arena)
 		at->preset = NULL;
 		at->shown_preset = "that of `defaults`";
 	}
-	at = add_filter_keys(at);
-	for (struct fg_conf_key *key = keys; own != NULL && key < at; key++)
-		if (key->offset >= offsetof(struct fg_route_draft, filters))
-			key->shown_preset = "that of `defaults`";
+	for (size_t i = 0; fg_filter_types[i] != NULL; i++, at++) {
+		FG_ASSERT(i < FG_MAX_FILTERS);
+		*at = fg_config_route_policy_key(i, arena);
+		at->shown_preset = own != NULL ? "that of `defaults`" : NULL;
+	}
 	return keys;
 }
 
 const struct fg_conf_key *
 fg_config_keys(struct fg_arena *arena)
 {
-	size_t count = count_keys(top_keys);
-	struct fg_conf_key *keys = FG_ARENA_ARRAY(arena, struct fg_conf_key, count + 1);
-	struct fg_conf_key *route = FG_ARENA_NEW(arena, struct fg_conf_key);
+	struct fg_conf_key *keys = FG_ARENA_ARRAY(arena, struct fg_conf_key, count_keys(top_keys) + FG_MAX_FILTERS + 1);
+	struct fg_conf_key *route = FG_ARENA_NEW(arena, struct fg_conf_key), *at = keys;
 
-	memcpy(keys, top_keys, sizeof(top_keys));
 	*route = fg_config_route_item;
 	route->keys = make_keys(fg_config_route_keys, arena);
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(keys[i].name, "defaults") == 0)
-			keys[i].keys = make_keys(NULL, arena);
-		if (strcmp(keys[i].name, "routes") == 0)
-			keys[i].item = route;
+	for (const struct fg_conf_key *top = top_keys; top->name != NULL; top++, at++) {
+		if (strcmp(top->name, "defaults") == 0) {
+			/* Before whoever names them. */
+			for (size_t i = 0; fg_filter_types[i] != NULL; i++)
+				*at++ = fg_config_policies_key(i, arena);
+			*at = *top;
+			at->keys = make_keys(NULL, arena);
+		} else {
+			*at = *top;
+			if (strcmp(top->name, "routes") == 0)
+				at->item = route;
+		}
 	}
 	return keys;
 }
@@ -145,6 +137,22 @@ count_cores(void)
 }
 
 static void
+add_identity_header(void *arg, struct fg_str name)
+{
+	struct fg_config *config = arg;
+
+	fg_header_set_add(&config->identity_headers, name, &config->arena);
+}
+
+static void
+collect_identity_headers(struct fg_config *config)
+{
+	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
+		for (size_t k = 0; fg_filter_types[i]->each_identity_header != NULL && k < config->policies[i].count; k++)
+			fg_filter_types[i]->each_identity_header(config->policies[i].v[k], add_identity_header, config);
+}
+
+static void
 finish(struct fg_config_draft *draft)
 {
 	struct fg_config *config = &draft->config;
@@ -159,16 +167,21 @@ finish(struct fg_config_draft *draft)
 	config->routes = FG_ARENA_ARRAY(&config->arena, struct fg_route *, draft->route_count);
 	for (size_t i = 0; i < draft->route_count; i++)
 		config->routes[i] = &draft->routes[i].route;
+	fg_config_keep_policies(draft);
+	collect_identity_headers(config);
 }
 
 static void
 read_draft(struct fg_conf *conf, struct fg_conf_node *root, struct fg_config_draft *draft)
 {
-	static const char *const merged[] = {"services", "routes", NULL};
+	const char *merged[FG_MAX_FILTERS + 3] = {"services", "routes"};
 	const struct fg_conf_node *services;
 
+	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
+		merged[2 + i] = fg_filter_types[i]->name;
 	fg_conf_include(conf, root, merged);
 	services = fg_conf_get(root, "services");
+	draft->defaults_node = fg_conf_get(root, "defaults");
 	draft->has_services = services == NULL || services->kind == FG_CONF_NODE_MAP;
 	draft->config.admin.enabled = true;
 	fg_names_init(&draft->service_names, &conf->scratch);

@@ -11,11 +11,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/ip.h"
+#include "core/headers.h"
 #include "core/router.h"
 #include "core/service.h"
 
 struct fg_buf;
 struct fg_filter;
+struct fg_filter_type;
+struct fg_policies;
 struct fg_stats_series;
 struct fg_template;
 
@@ -88,7 +91,12 @@ struct fg_config {
 	size_t route_count;
 	struct fg_router *router;
 	struct fg_admin_conf admin;
+	const struct fg_policies *policies; /* one a filter, in the order of fg_filter_types */
+	struct fg_header_set identity_headers; /* taken out of what clients send */
 };
+
+/* All policies of that filter, named or in place; the index of each is its place. */
+const struct fg_policies *fg_config_policies(const struct fg_config *config, const struct fg_filter_type *type);
 
 /*
  * Reads the file and what it includes. On FG_ERR_CONFIG every mistake stands in errors, a line each:

@@ -1,6 +1,6 @@
 /*
  * Between the files that read the configuration: config.c (the whole), config_pool.c (what is about the process),
- * config_service.c, config_route.c. Nobody else includes this.
+ * config_service.c, config_route.c, config_policy.c. Nobody else includes this.
  */
 #ifndef FG_CORE_CONFIG_INTERNAL_H
 #define FG_CORE_CONFIG_INTERNAL_H
@@ -10,12 +10,37 @@
 #include "core/config.h"
 #include "filter/filter.h"
 
-enum { FG_CONFIG_MAX_FILTERS = 16, FG_CONFIG_MAX_NAME = 64 };
+enum { FG_CONFIG_MAX_NAME = 64 };
+
+#define FG_CONFIG_NAME_SCHEMA "\"pattern\": \"^[A-Za-z0-9][A-Za-z0-9._-]*$\""
+
+/* What a route has of one filter while it is read. */
+struct fg_policy_slot {
+	const void *one; /* of a filter that takes one; NULL: none */
+	const void **v;  /* of a filter that takes several; NULL elements: none */
+	size_t count;
+};
+
+/* A policy at the top of the file. */
+struct fg_policy_entry {
+	struct fg_str name;
+	const void *conf; /* NULL: it is broken */
+};
+
+/* All policies of one filter. */
+struct fg_policy_table {
+	struct fg_policy_entry *entries;
+	size_t entry_count;
+	struct fg_names names;
+	bool is_defined; /* at the top */
+	const void **v;  /* named or in place */
+	size_t count, cap;
+};
 
 /* A route while it is read, or what all have in common (`defaults`). */
 struct fg_route_draft {
 	struct fg_route route;
-	const void *filters[FG_CONFIG_MAX_FILTERS]; /* configuration of each filter type, NULL: not on this route */
+	struct fg_policy_slot policies[FG_MAX_FILTERS];
 	const struct fg_conf_node *node;
 	bool is_good; /* nothing wrong was found in it: the router may look at it */
 };
@@ -30,6 +55,7 @@ struct fg_config_draft {
 	size_t service_count;
 	struct fg_names service_names;
 	bool has_services; /* a map of them, whatever is in it: names that dangle are worth a message */
+	struct fg_policy_table policies[FG_MAX_FILTERS];
 	struct fg_route_draft defaults;
 	const struct fg_conf_node *defaults_node;
 	struct fg_route_draft *routes;
@@ -50,6 +76,20 @@ extern const struct fg_conf_key fg_config_route_keys[], fg_config_shared_keys[];
 
 fg_conf_parse_fn fg_config_parse_admin, fg_config_check_listens, fg_config_check_user, fg_config_check_absolute,
     fg_config_check_name;
+
+/* ---- config_policy.c: of the filter of that number */
+
+/* The map at the top. Base: struct fg_config_draft. */
+struct fg_conf_key fg_config_policies_key(size_t number, struct fg_arena *arena);
+/* What a route, or `defaults`, says. Base: struct fg_route_draft. */
+struct fg_conf_key fg_config_route_policy_key(size_t number, struct fg_arena *arena);
+/* What the filter's callbacks get; NULL: the route has none. */
+const void *fg_config_policy_conf(const struct fg_policy_slot *slot, const struct fg_filter_type *type,
+    struct fg_arena *arena);
+/* What the filters say about a route as a whole. */
+void fg_config_check_policies(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_route_draft *draft);
+/* Sets config.policies. */
+void fg_config_keep_policies(struct fg_config_draft *draft);
 
 /* Ties and unreachable routes, told at the routes; sets config.router. */
 void fg_config_build_router(struct fg_conf *conf, struct fg_config_draft *draft);

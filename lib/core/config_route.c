@@ -293,31 +293,34 @@ check_path_variables(struct fg_conf *conf, const struct fg_conf_node *node, stru
 	}
 	for (size_t i = 0; fg_filter_types[i] != NULL; i++) {
 		const struct fg_filter_type *type = fg_filter_types[i];
+		const void *policy = fg_config_policy_conf(&draft->policies[i], type, &conf->scratch);
 
-		if (draft->filters[i] == NULL || type->each_var == NULL)
+		if (policy == NULL || type->each_var == NULL)
 			continue;
 		check.node = fg_conf_get(node, type->name);
 		check.is_inherited = check.node == NULL;
 		if (check.is_inherited)
 			check.node = node;
-		type->each_var(draft->filters[i], check_path_variable, &check);
+		type->each_var(policy, check_path_variable, &check);
 	}
 }
 
 static void
 set_filters(struct fg_conf *conf, struct fg_route_draft *draft)
 {
-	struct fg_filter *filters;
+	struct fg_filter filters[FG_MAX_FILTERS], *kept;
 	size_t count = 0;
 
-	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
-		count += draft->filters[i] != NULL;
-	filters = FG_ARENA_ARRAY(conf->arena, struct fg_filter, count);
-	draft->route.filters = filters;
+	for (size_t i = 0; fg_filter_types[i] != NULL; i++) {
+		const void *policy = fg_config_policy_conf(&draft->policies[i], fg_filter_types[i], conf->arena);
+
+		if (policy != NULL)
+			filters[count++] = (struct fg_filter){fg_filter_types[i], policy};
+	}
+	kept = FG_ARENA_ARRAY(conf->arena, struct fg_filter, count);
+	memcpy(kept, filters, count * sizeof(*kept));
+	draft->route.filters = kept;
 	draft->route.filter_count = count;
-	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
-		if (draft->filters[i] != NULL)
-			*filters++ = (struct fg_filter){fg_filter_types[i], draft->filters[i]};
 }
 
 static void
@@ -378,6 +381,7 @@ check_route(struct fg_conf *conf, const struct fg_conf_node *node, const struct 
 		check_admin(conf, fg_conf_get(node, "path"), &draft->route);
 		check_path_variables(conf, node, draft);
 	}
+	fg_config_check_policies(conf, node, draft);
 	set_filters(conf, draft);
 	draft->is_good = conf->mistake_count == config->mistakes;
 }
@@ -424,7 +428,7 @@ const struct fg_conf_key fg_config_route_keys[] = {
 
 const struct fg_conf_key fg_config_route_name = {"ROUTE", FG_CONF_STRING, FG_CONF_AT(struct fg_route_draft, route.name),
     .max = FG_CONFIG_MAX_NAME, .check = fg_config_check_name, .form = "a name",
-    .schema = "\"pattern\": \"^[A-Za-z0-9][A-Za-z0-9._-]*$\""};
+    .schema = FG_CONFIG_NAME_SCHEMA};
 const struct fg_conf_key fg_config_route_item = {"ROUTE", FG_CONF_SECTION, FG_CONF_IN(struct fg_route_draft),
     .prepare = prepare_route, .check = check_route};
 

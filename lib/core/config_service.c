@@ -283,7 +283,7 @@ static const struct fg_conf_key service_keys[] = {
 
 const struct fg_conf_key fg_config_service_name = {"SERVICE", FG_CONF_STRING, FG_CONF_AT(struct fg_service, name),
     .max = FG_CONFIG_MAX_NAME, .check = fg_config_check_name, .form = "a name",
-    .schema = "\"pattern\": \"^[A-Za-z0-9][A-Za-z0-9._-]*$\""};
+    .schema = FG_CONFIG_NAME_SCHEMA};
 const struct fg_conf_key fg_config_service_item = {"URL", FG_CONF_SECTION, FG_CONF_IN(struct fg_service),
     .keys = service_keys, .prepare = prepare_service, .parse = parse_short_service, .check = check_service,
     .form = URL_FORM, .schema = URL_SCHEMA, .help = "a URL alone is short for {targets: [URL]}"};

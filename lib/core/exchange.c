@@ -12,7 +12,9 @@
 #include "base/log.h"
 #include "core/access_log.h"
 #include "core/config.h"
+#include "core/pool_memory.h"
 #include "core/stats.h"
+#include "filter/filter.h"
 
 enum { FIRST_ARENA_BYTES = 6 * 1024, MOST_SPARE = 64 };
 
@@ -33,9 +35,21 @@ fg_gateway_init(struct fg_gateway *gw, const struct fg_config *config, struct fg
 }
 
 void
+fg_gateway_start_filters(struct fg_gateway *gw, const struct fg_pool_memory *memory)
+{
+	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
+		if (fg_filter_types[i]->worker_start != NULL)
+			gw->filter_state[i] =
+			    fg_filter_types[i]->worker_start(gw, memory == NULL ? NULL : memory->filters[i].p);
+}
+
+void
 fg_gateway_fini(struct fg_gateway *gw)
 {
 	FG_ASSERT(gw->live == NULL);
+	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
+		if (gw->filter_state[i] != NULL)
+			fg_filter_types[i]->worker_stop(gw->filter_state[i]);
 	while (gw->spare != NULL) {
 		struct fg_exchange *x = gw->spare;
 
@@ -167,6 +181,10 @@ fg_exchange_new_offline(struct fg_gateway *gw, const struct fg_param *params, si
 	x->started = now.mono;
 	x->wall = now.wall;
 	x->trace = trace;
+	if (gw->loop != NULL) {
+		fg_timer_init(&x->deadline, gw->loop, on_deadline, x);
+		fg_task_init(&x->resume_task, gw->loop, resume_decision, x);
+	}
 	fg_request_read(x, params, param_count);
 	return x;
 }

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/ip.h"
+#include "base/limits.h"
 #include "client/client.h"
 #include "core/headers.h"
 #include "core/method.h"
@@ -31,7 +32,9 @@ struct fg_access_log;
 struct fg_config;
 struct fg_exchange;
 struct fg_filter;
+struct fg_identity;
 struct fg_log;
+struct fg_pool_memory;
 struct fg_route;
 struct fg_service;
 struct fg_service_state;
@@ -54,11 +57,17 @@ struct fg_gateway {
 	struct fg_exchange *spare; /* owned; freed exchanges kept for the next ones */
 	unsigned spare_count;
 	uint64_t id_prefix, id_count; /* of request ids */
+	void *filter_state[FG_MAX_FILTERS];     /* of each filter in this worker, in the order of fg_filter_types */
 	bool draining;
 };
 
 void fg_gateway_init(struct fg_gateway *gw, const struct fg_config *config, struct fg_loop *loop,
     struct fg_client *client, const struct fg_log *log);
+/*
+ * Once the fields above are set, before the first exchange: the filters make what they keep in this worker. memory is
+ * NULL where there is no pool.
+ */
+void fg_gateway_start_filters(struct fg_gateway *gw, const struct fg_pool_memory *memory);
 void fg_gateway_fini(struct fg_gateway *gw);
 /* Ends every live exchange: a response not begun is answered with err, a begun one is broken off. */
 void fg_gateway_end_all(struct fg_gateway *gw, enum fg_err err);
@@ -184,6 +193,7 @@ struct fg_exchange {
 	const struct fg_service *service; /* NULL: not forwarded */
 	const struct fg_target *target;   /* NULL: not yet */
 	enum fg_terminal terminal;
+	const struct fg_identity *identity; /* who is calling; NULL: anonymous */
 	struct fg_str forward_target;     /* request target the service gets */
 	enum fg_err reason;               /* of the answer: FG_OK when the service gave it */
 	size_t filter_at;                 /* next filter of the request side */
@@ -222,7 +232,10 @@ struct fg_exchange {
  */
 void fg_exchange_decide(struct fg_exchange *x);
 
-/* What `faregate explain` and tests begin with: an exchange without a front, freed with fg_exchange_free(). */
+/*
+ * What `faregate explain` and tests begin with: an exchange without a front, freed with fg_exchange_free(). It is decided
+ * and goes no further. With a loop in gw, filters may wait: then the caller turns it while x->state is FG_X_SUSPENDED.
+ */
 struct fg_exchange *fg_exchange_new_offline(struct fg_gateway *gw, const struct fg_param *params, size_t param_count,
     const struct fg_decision_trace *trace);
 void fg_exchange_free(struct fg_exchange *x);

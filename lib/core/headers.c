@@ -220,3 +220,76 @@ fg_headers_remove_hop_by_hop(struct fg_headers *headers)
 		remove_named_by(headers, headers->v[at].value);
 	fg_headers_remove_set(headers, standard);
 }
+
+/* ---- sets of names */
+
+static uint64_t
+length_bit(struct fg_str name)
+{
+	return UINT64_C(1) << (name.len % 64);
+}
+
+static char
+fold(char c)
+{
+	return c == '_' ? '-' : fg_ascii_lower(c);
+}
+
+/* folded is in lower case with '-' already. */
+static bool
+is_spelling_of(struct fg_str name, struct fg_str folded)
+{
+	if (name.len != folded.len)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (fold(name.p[i]) != folded.p[i])
+			return false;
+	return true;
+}
+
+bool
+fg_header_set_has(const struct fg_header_set *set, struct fg_str name)
+{
+	if ((set->lengths & length_bit(name)) == 0)
+		return false;
+	for (size_t i = 0; i < set->count; i++)
+		if (is_spelling_of(name, set->names[i]))
+			return true;
+	return false;
+}
+
+void
+fg_header_set_add(struct fg_header_set *set, struct fg_str name, struct fg_arena *arena)
+{
+	struct fg_str *grown;
+	char *folded;
+
+	if (fg_header_set_has(set, name))
+		return;
+	folded = fg_arena_cstr(arena, name);
+	for (size_t i = 0; i < name.len; i++)
+		folded[i] = fold(folded[i]);
+	grown = FG_ARENA_ARRAY(arena, struct fg_str, set->count + 1);
+	if (set->count > 0)
+		memcpy(grown, set->names, set->count * sizeof(*grown));
+	grown[set->count++] = (struct fg_str){folded, name.len};
+	set->names = grown;
+	set->lengths |= length_bit(name);
+}
+
+size_t
+fg_headers_remove_named(struct fg_headers *headers, const struct fg_header_set *set)
+{
+	size_t kept = 0, count = headers->count;
+
+	for (size_t i = 0; set->count > 0 && i < count; i++) {
+		if (fg_header_set_has(set, headers->v[i].name))
+			continue;
+		if (kept != i)
+			headers->v[kept] = headers->v[i];
+		kept++;
+	}
+	if (set->count > 0)
+		headers->count = kept;
+	return count - headers->count;
+}

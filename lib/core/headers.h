@@ -70,4 +70,19 @@ struct fg_str fg_headers_value(const struct fg_headers *headers, enum fg_header_
  */
 void fg_headers_remove_hop_by_hop(struct fg_headers *headers);
 
+/* ---- sets of names */
+
+/* Names without regard to case, and with '_' for '-': the spellings that CGI does not keep apart. Immutable once made. */
+struct fg_header_set {
+	const struct fg_str *names; /* in lower case, '_' as '-' */
+	size_t count;
+	uint64_t lengths;           /* bit len % 64 of each: what a name is looked at first */
+};
+
+/* Adds a copy of the name, unless it is there already. */
+void fg_header_set_add(struct fg_header_set *set, struct fg_str name, struct fg_arena *arena);
+bool fg_header_set_has(const struct fg_header_set *set, struct fg_str name);
+/* Removes all that are in the set. How many they were. */
+size_t fg_headers_remove_named(struct fg_headers *headers, const struct fg_header_set *set);
+
 #endif

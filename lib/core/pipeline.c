@@ -167,6 +167,9 @@ fg_exchange_decide(struct fg_exchange *x)
 	x->state = FG_X_DECIDING;
 	fg_request_read_forwarded(x);
 	fg_request_set_id(x);
+	/* Before anything is decided on them: who somebody is, nobody tells us but our own filters. */
+	if (fg_headers_remove_named(&x->req.headers, &x->gw->config->identity_headers) > 0)
+		fg_exchange_trace(x, "request", "removed", "headers of the client that only the gateway may set");
 	if (x->early_err != FG_OK)
 		fg_exchange_refuse(x, x->early_err);
 	else if (x->req.method_id == FG_METHOD_CONNECT)
@@ -188,6 +191,8 @@ fg_engine_go_on(struct fg_exchange *x)
 		fg_exchange_wait_for(x, FG_WAIT_NONE); /* the route's timeout runs */
 		return;
 	}
+	if (x->front_ops == NULL)
+		return;
 	FG_ASSERT(x->state == FG_X_DECIDING);
 	x->decided = fg_loop_clock(x->gw->loop)->mono;
 	if (x->terminal == FG_TERMINAL_FORWARD)

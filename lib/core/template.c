@@ -70,7 +70,16 @@ take_text(enum fg_template_use use, struct fg_str *text, struct fg_arena *arena,
 static bool
 may_be_absent(const struct fg_var *var)
 {
-	return var->kind == FG_VAR_HEADER || var->kind == FG_VAR_COOKIE || var->kind == FG_VAR_QUERY;
+	switch (var->kind) {
+	case FG_VAR_HEADER:
+	case FG_VAR_COOKIE:
+	case FG_VAR_QUERY:
+	case FG_VAR_CONSUMER:
+	case FG_VAR_CLAIM:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* What stands between the braces. */

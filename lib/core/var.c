@@ -4,6 +4,7 @@
 #include "conf/suggest.h"
 #include "core/config.h"
 #include "core/exchange.h"
+#include "core/identity.h"
 #include "core/var_int.h"
 
 static const struct {
@@ -21,6 +22,8 @@ static const struct {
     {FG_STR_INIT("cookie"), FG_VAR_COOKIE, true},
     {FG_STR_INIT("query"), FG_VAR_QUERY, true},
     {FG_STR_INIT("path"), FG_VAR_PATH_SEGMENT, true},
+    {FG_STR_INIT("consumer"), FG_VAR_CONSUMER, false},
+    {FG_STR_INIT("claim"), FG_VAR_CLAIM, true},
 };
 
 static enum fg_err
@@ -36,7 +39,7 @@ refuse_unknown(struct fg_str text, struct fg_arena *arena, struct fg_str *messag
 			fg_suggest_offer(&suggest, vocabulary[i].word);
 	if (name.len > 0)
 		hint = suggest.best.len > 0 ? FG_ARENA_CONCAT(arena, FG_STR("; did you mean "), suggest.best, name, FG_STR("?"))
-					    : FG_STR("; those with a name are header:, cookie:, query: and path:");
+					    : FG_STR("; those with a name are header:, cookie:, query:, path: and claim:");
 	else
 		hint = FG_ARENA_CONCAT(arena, fg_suggest_format(&suggest, arena),
 		    FG_STR("; a {segment} of the route's path is path:"), word);
@@ -150,6 +153,19 @@ get_header(const struct fg_exchange *x, struct fg_str name, struct fg_str *value
 }
 
 static bool
+get_claim(struct fg_exchange *x, struct fg_str name, struct fg_str *value)
+{
+	struct fg_claim_values values;
+
+	if (!fg_identity_claim(x->identity, name, &x->arena, &values))
+		return false;
+	*value = values.count > 0 ? values.v[0] : FG_STR_NONE;
+	for (size_t i = 1; i < values.count; i++)
+		*value = FG_ARENA_CONCAT(&x->arena, *value, FG_STR(","), values.v[i]);
+	return true;
+}
+
+static bool
 get_if_any(struct fg_str text, struct fg_str *value)
 {
 	*value = text;
@@ -180,6 +196,10 @@ fg_var_get(const struct fg_var *var, struct fg_exchange *x, struct fg_str *value
 		return fg_query_get(x->req.uri.query, var->name, &x->arena, value);
 	case FG_VAR_PATH_SEGMENT:
 		return get_segment(x, var->name, value);
+	case FG_VAR_CONSUMER:
+		return x->identity != NULL && get_if_any(x->identity->consumer, value);
+	case FG_VAR_CLAIM:
+		return get_claim(x, var->name, value);
 	}
 	return false;
 }

@@ -1,7 +1,7 @@
 /*
  * Request variables and the templates made of them: one vocabulary wherever a value is taken from a request
- * (`ip`, `host`, `method`, `path`, `route`, `request-id`, `header:NAME`, `cookie:NAME`, `query:NAME`, `path:NAME`).
- * In a template they stand in braces, "{name:-default}" has a default, "{{" is a brace.
+ * (`consumer`, `ip`, `host`, `method`, `path`, `route`, `request-id`, `header:NAME`, `cookie:NAME`, `query:NAME`, `path:NAME`,
+ * `claim:NAME`). In a template they stand in braces, "{name:-default}" has a default, "{{" is a brace.
  */
 #ifndef FG_CORE_VAR_H
 #define FG_CORE_VAR_H
@@ -15,12 +15,12 @@ struct fg_template;
 
 enum fg_var_kind {
 	FG_VAR_IP, FG_VAR_HOST, FG_VAR_METHOD, FG_VAR_PATH, FG_VAR_ROUTE, FG_VAR_REQUEST_ID,
-	FG_VAR_HEADER, FG_VAR_COOKIE, FG_VAR_QUERY, FG_VAR_PATH_SEGMENT,
+	FG_VAR_HEADER, FG_VAR_COOKIE, FG_VAR_QUERY, FG_VAR_PATH_SEGMENT, FG_VAR_CONSUMER, FG_VAR_CLAIM,
 };
 
 struct fg_var {
 	enum fg_var_kind kind;
-	struct fg_str name; /* of header:, cookie:, query:, path: */
+	struct fg_str name; /* of header:, cookie:, query:, path:, claim: */
 };
 
 /* FG_ERR_SYNTAX with a message in the arena: unknown variable (with a suggestion), missing name. */
@@ -29,6 +29,8 @@ enum fg_err fg_var_parse(struct fg_var *var, struct fg_str text, struct fg_arena
 /*
  * False when it is absent. The value lives as long as the exchange. path is the canonical one, percent-encoded;
  * path:NAME and query:NAME are decoded; of a header, cookie or parameter that comes twice the first counts.
+ * consumer and claim:NAME are absent while nobody has been authenticated; a claim that is an array is its elements joined by
+ * commas.
  */
 bool fg_var_get(const struct fg_var *var, struct fg_exchange *x, struct fg_str *value);
 
@@ -41,7 +43,7 @@ enum fg_template_use {
 
 /*
  * FG_ERR_SYNTAX with a message. "{rest}" is short for "{path:rest}". In a path, a variable that a request may lack
- * (header:, cookie:, query:) needs a default. Whether the route has a path:NAME is the caller's to check, with
+ * (header:, cookie:, query:, consumer, claim:) needs a default. Whether the route has a path:NAME is the caller's to check, with
  * fg_template_each_var() and fg_route_path_names().
  */
 enum fg_err fg_template_parse(struct fg_template **out, struct fg_str text, enum fg_template_use use,

@@ -11,19 +11,45 @@
  *                 of the gateway itself made by a later filter
  *   on_done       once on every path, iff on_request ran                 release what ctx holds (the arena frees itself)
  *
- * Configuration (conf) is immutable and shared; ctx is this filter's own memory in this exchange, zeroed. A filter
- * never blocks and never calls another filter.
+ * Configuration (conf) is immutable and shared: one policy, or with takes_several a struct fg_policies. ctx is this
+ * filter's own memory in this exchange, zeroed. What a filter remembers between exchanges is its state in this worker
+ * (fg_filter_state) and memory that all workers of the pool share. A filter never blocks and never calls another filter.
  */
 #ifndef FG_FILTER_FILTER_H
 #define FG_FILTER_FILTER_H
+
+#include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "conf/keys.h"
 
+struct fg_config;
 struct fg_exchange;
+struct fg_gateway;
+struct fg_shared_kind;
 struct fg_var;
+
+/* What the configuration of every policy begins with; the core fills it in. */
+struct fg_policy {
+	struct fg_str name; /* as defined at the top, or where it stands: "routes.orders.limits[1]", which is no name */
+	unsigned index;     /* among all policies of its filter, in place or not (fg_config_policies) */
+};
+
+/* Several policies of one filter, in the order of the file. */
+struct fg_policies {
+	const void *const *v;
+	size_t count;
+};
+
+/* What a route has of a filter, for check_route. */
+struct fg_route_policy {
+	const void *conf;  /* NULL: none */
+	bool is_given;     /* by the route or by `defaults`; `none` counts */
+	bool is_defined;   /* policies of this filter stand at the top of the file */
+	bool is_forwarded; /* to a service */
+};
 
 enum fg_next {
 	FG_CONTINUE, /* the next filter */
@@ -39,13 +65,31 @@ enum fg_stage {
 struct fg_filter_type {
 	const char *name; /* = file, key of the route, log component, metric label, page */
 	enum fg_stage stage;
-	size_t conf_size, ctx_size; /* ctx_size 0: ctx is not NULL but holds nothing */
-	const struct fg_conf_key *keys; /* of the section under `name:` */
-	fg_conf_parse_fn *check;        /* of the section, at its end; NULL: nothing */
+	bool takes_several;             /* policies on one route */
+	size_t conf_size, ctx_size;     /* conf_size: of a policy; ctx_size 0: ctx is not NULL but holds nothing */
+	const struct fg_conf_key *keys; /* of a policy */
+	const char *variant_key;        /* or, instead of keys, one table for each value of this key (conf/keys.h) */
+	const struct fg_conf_variant *variants;
+	fg_conf_parse_fn *check;        /* of a policy, at its end; NULL: nothing */
+	/* Of each route, also one that has no such policy; NULL: nothing. */
+	void (*check_route)(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_route_policy *use);
 	const char *help;               /* one line, for the reference */
 	/* Calls fn for each request variable that conf uses, so that a path:NAME which the route's path does not have is
 	   an error when the configuration is read. NULL: it uses none. */
 	void (*each_var)(const void *conf, void (*fn)(void *arg, const struct fg_var *var), void *arg);
+	/*
+	 * Calls fn for each request header by which a policy tells the service who is calling. On every route the client's
+	 * own are removed before any filter runs, in all spellings. conf is one policy. NULL: none.
+	 */
+	void (*each_identity_header)(const void *policy, void (*fn)(void *arg, struct fg_str name), void *arg);
+	/* Memory that the workers of a pool share: of what kind, and how much when a pool starts (reloads keep it, so with
+	   room). NULL: none. */
+	const struct fg_shared_kind *shared;
+	size_t (*shared_size)(const struct fg_config *config);
+	/* State in one worker, made before its first exchange and freed after the last; NULL: none. shared is NULL where
+	   there is no pool (`faregate explain`); gw->client too, then. */
+	void *(*worker_start)(struct fg_gateway *gw, void *shared);
+	void (*worker_stop)(void *state);
 	enum fg_next (*on_request)(const void *conf, void *ctx, struct fg_exchange *x);
 	void (*on_response)(const void *conf, void *ctx, struct fg_exchange *x);
 	void (*on_done)(const void *conf, void *ctx, struct fg_exchange *x);
@@ -59,6 +103,10 @@ struct fg_filter {
 
 /* All filter types, in the order of stages; ends with NULL. */
 extern const struct fg_filter_type *const fg_filter_types[];
+/* The place of a type in that list. */
+size_t fg_filter_number(const struct fg_filter_type *type);
+/* What worker_start of that type gave in this worker. */
+void *fg_filter_state(const struct fg_gateway *gw, const struct fg_filter_type *type);
 
 /* Answers with the problem of that reason (headers may have been added to x->resp.headers). */
 enum fg_next fg_respond(struct fg_exchange *x, enum fg_err reason);

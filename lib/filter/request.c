@@ -5,6 +5,7 @@
 #include "filter/filter_list.h"
 
 struct request_conf {
+	struct fg_policy policy;
 	struct fg_edit headers, query;
 };
 

@@ -9,6 +9,7 @@ struct status_edit {
 };
 
 struct response_conf {
+	struct fg_policy policy;
 	struct fg_edit headers;
 	const struct status_edit *status;
 	size_t status_count;

@@ -9,7 +9,6 @@
 
 #include "conf/keys.h"
 #include "core/config_internal.h"
-#include "core/edit_keys.h"
 #include "unit/config_load.h"
 #include "unit/json.h"
 #include "unit/unit.h"
@@ -130,59 +129,88 @@ minimal_is_a_configuration(void)
 
 /* ---- every key stands there */
 
-/* The nodes that are a section of the same keys: all services, say. */
-struct places {
-	const struct fg_conf_node *nodes[64];
+/* Where the file has a section of these keys: all services, say, or edits under `defaults` and under routes. */
+struct shown {
+	const struct fg_conf_key *keys;
+	char path[256]; /* of the first */
+	const struct fg_conf_node *nodes[128];
 	size_t count;
 };
 
-static void
-add_place(struct places *places, const struct fg_conf_node *node)
+static struct {
+	struct shown tables[64];
+	size_t count;
+} shown;
+
+static struct shown *
+shown_of(const struct fg_conf_key *keys, const char *path)
 {
-	if (node != NULL && node->kind == FG_CONF_NODE_MAP && places->count < FG_ARRAY_LEN(places->nodes))
-		places->nodes[places->count++] = node;
+	for (size_t i = 0; i < shown.count; i++)
+		if (shown.tables[i].keys == keys)
+			return &shown.tables[i];
+	FG_ASSERT(shown.count < FG_ARRAY_LEN(shown.tables));
+	shown.tables[shown.count] = (struct shown){.keys = keys};
+	snprintf(shown.tables[shown.count].path, sizeof(shown.tables[0].path), "%s", path);
+	return &shown.tables[shown.count++];
+}
+
+static void collect(const struct fg_conf_key *keys, const struct fg_conf_node *node, const char *path);
+
+/* What a section has for keys: its own, or those of the variant that the node says it is. */
+static void
+collect_section(const struct fg_conf_key *key, const struct fg_conf_node *node, const char *path)
+{
+	const struct fg_conf_node *kind;
+
+	if (key->keys != NULL)
+		collect(key->keys, node, path);
+	for (const struct fg_conf_variant *variant = key->variants; variant != NULL && variant->name != NULL; variant++) {
+		kind = fg_conf_get(node, key->variant_key);
+		collect(variant->keys, kind != NULL && fg_str_eq(kind->text, fg_str_from(variant->name)) ? node : NULL, path);
+	}
 }
 
 static void
-add_elements(struct places *places, const struct fg_conf_key *key, const struct fg_conf_node *node)
+collect_below(const struct fg_conf_key *key, const struct fg_conf_node *node, const char *path)
 {
-	if (key->type != FG_CONF_LIST && key->type != FG_CONF_MAP) {
-		add_place(places, node);
+	const struct fg_conf_key *inner = key->item != NULL ? key->item : key;
+
+	/* Noted even where it is not shown at all. */
+	if (node == NULL || inner == key) {
+		collect_section(inner, node, path);
 		return;
 	}
 	for (const struct fg_conf_node *item = node->first; item != NULL; item = item->next)
-		add_place(places, item);
-}
-
-/* Shown in full once, on a route; the same keys under defaults need not be shown again. */
-static bool
-is_edit(const struct fg_conf_key *keys)
-{
-	return keys == fg_edit_header_keys || keys == fg_edit_query_keys;
+		collect_section(inner, item, path);
 }
 
 static void
-expect_keys(const struct fg_conf_key *keys, const struct places *places, const char *path)
+collect(const struct fg_conf_key *keys, const struct fg_conf_node *node, const char *path)
 {
+	struct shown *table = shown_of(keys, path);
+	char name[256];
+
+	if (node != NULL && node->kind == FG_CONF_NODE_MAP) {
+		FG_ASSERT(table->count < FG_ARRAY_LEN(table->nodes));
+		table->nodes[table->count++] = node;
+	}
 	for (const struct fg_conf_key *key = keys; key->name != NULL; key++) {
-		const struct fg_conf_key *inner = key->item != NULL ? key->item : key;
-		struct places below = {.count = 0};
-		bool found = false;
-		char name[512];
-
 		snprintf(name, sizeof(name), "%s.%s", path, key->name);
-		for (size_t i = 0; i < places->count; i++) {
-			const struct fg_conf_node *node = fg_conf_get(places->nodes[i], key->name);
+		collect_below(key, node == NULL ? NULL : fg_conf_get(node, key->name), name);
+	}
+}
 
-			found |= node != NULL;
-			if (node != NULL)
-				add_elements(&below, key, node);
-		}
+static void
+expect_all_shown(const struct shown *table)
+{
+	for (const struct fg_conf_key *key = table->keys; key->name != NULL; key++) {
+		bool found = false;
+
+		for (size_t i = 0; i < table->count; i++)
+			found |= fg_conf_get(table->nodes[i], key->name) != NULL;
 		if (!found) {
-			fprintf(stderr, "etc/faregate.yaml has no%s\n", name);
+			fprintf(stderr, "etc/faregate.yaml has no%s.%s\n", table->path, key->name);
 			CU_FAIL("a key is not in the example");
-		} else if (inner->keys != NULL && !(is_edit(inner->keys) && strstr(path, "defaults") != NULL)) {
-			expect_keys(inner->keys, &below, name);
 		}
 	}
 }
@@ -194,13 +222,14 @@ example_has_every_key(void)
 	struct fg_arena arena;
 	struct fg_conf conf;
 	struct fg_conf_node *root;
-	struct places top = {.count = 0};
 
 	fg_arena_init(&arena, MOST_BYTES, NULL, 0);
 	fg_conf_init(&conf, &arena, NULL);
 	CU_ASSERT_EQUAL_FATAL(fg_conf_parse(&conf, FG_STR("f"), fg_buf_str(&text), &root), FG_OK);
-	add_place(&top, root);
-	expect_keys(fg_config_keys(&arena), &top, " ");
+	shown.count = 0;
+	collect(fg_config_keys(&arena), root, " ");
+	for (size_t i = 0; i < shown.count; i++)
+		expect_all_shown(&shown.tables[i]);
 	fg_conf_fini(&conf);
 	fg_arena_fini(&arena);
 	fg_buf_fini(&text);

@@ -122,6 +122,30 @@ weights_are_smooth(void)
 	CU_ASSERT_STRING_EQUAL(order, "aabacaa");
 }
 
+static void
+sets_of_names(void)
+{
+	struct fg_header_set set = {.count = 0};
+	struct fg_headers headers;
+
+	fg_headers_init(&headers, &arena);
+	CU_ASSERT_EQUAL(fg_headers_remove_named(&headers, &set), 0);
+	fg_header_set_add(&set, FG_STR("X-User"), &arena);
+	fg_header_set_add(&set, FG_STR("x_user"), &arena);
+	fg_header_set_add(&set, FG_STR("X-Tenant-Id"), &arena);
+	CU_ASSERT_EQUAL(set.count, 2);
+	CU_ASSERT(fg_header_set_has(&set, FG_STR("X_USER")));
+	CU_ASSERT(fg_header_set_has(&set, FG_STR("x-Tenant_iD")));
+	CU_ASSERT(!fg_header_set_has(&set, FG_STR("X-Uses")));
+	CU_ASSERT(!fg_header_set_has(&set, FG_STR("X-User2")));
+	CU_ASSERT_EQUAL(fg_headers_add(&headers, FG_STR("X_User"), FG_STR("root")), FG_OK);
+	CU_ASSERT_EQUAL(fg_headers_add(&headers, FG_STR("Accept"), FG_STR("a")), FG_OK);
+	CU_ASSERT_EQUAL(fg_headers_add(&headers, FG_STR("X-User"), FG_STR("root")), FG_OK);
+	CU_ASSERT_EQUAL(fg_headers_remove_named(&headers, &set), 2);
+	CU_ASSERT_EQUAL_FATAL(headers.count, 1);
+	ASSERT_STR(headers.v[0].name, "Accept");
+}
+
 void
 suite_headers(void)
 {
@@ -133,4 +157,5 @@ suite_headers(void)
 	ADD_TEST(suite, hop_by_hop_headers_go);
 	ADD_TEST(suite, methods);
 	ADD_TEST(suite, weights_are_smooth);
+	ADD_TEST(suite, sets_of_names);
 }

@@ -271,8 +271,8 @@ a_pid_file_left_behind_owns_nothing(void)
 static void
 the_statistics_lie_beside_the_pid_file(void)
 {
-	char *a = fg_pidfile_stats_path(FG_STR("/run/faregate/faregate.pid"));
-	char *b = fg_pidfile_stats_path(FG_STR("/run/x"));
+	char *a = fg_pidfile_beside(FG_STR("/run/faregate/faregate.pid"), ".stats");
+	char *b = fg_pidfile_beside(FG_STR("/run/x"), ".stats");
 
 	CU_ASSERT_STRING_EQUAL(a, "/run/faregate/faregate.stats");
 	CU_ASSERT_STRING_EQUAL(b, "/run/x.stats");

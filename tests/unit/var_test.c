@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "core/identity.h"
 #include "core/var.h"
 #include "unit/request.h"
 
@@ -71,6 +72,34 @@ values(void)
 	expect_var("ip", "-");
 }
 
+/* Claims of which each is its own name, once or twice. */
+static bool
+find_claim(const void *source, struct fg_str name, struct fg_arena *arena, struct fg_claim_values *out)
+{
+	struct fg_str *v = FG_ARENA_ARRAY(arena, struct fg_str, 2);
+
+	if (!fg_str_starts_with(name, fg_str_from(source)))
+		return false;
+	v[0] = v[1] = name;
+	*out = (struct fg_claim_values){.v = v, .count = fg_str_ends_with(name, FG_STR("s")) ? 2 : 1};
+	return true;
+}
+
+static void
+who_is_calling(void)
+{
+	const struct fg_identity identity = {.policy = FG_STR("idp"), .consumer = FG_STR("ann"), .claims = {find_claim, "a"}};
+
+	begin();
+	expect_var("consumer", "-");
+	expect_var("claim:a", "-");
+	exchange.identity = &identity;
+	expect_var("consumer", "ann");
+	expect_var("claim:a.b", "a.b");
+	expect_var("claim:as", "as,as");
+	expect_var("claim:b", "-");
+}
+
 static void
 bad_names(void)
 {
@@ -78,10 +107,11 @@ bad_names(void)
 		const char *text, *says;
 	} rows[] = {
 	    {"id", "path:id"},
-	    {"consumer", "path:consumer"},
+	    {"consumr", "did you mean consumer?"},
 	    {"hots", "did you mean host?"},
 	    {"heder:X-A", "did you mean header:X-A?"},
-	    {"claim:sub", "those with a name are"},
+	    {"attribute:sub", "those with a name are"},
+	    {"claim:", "needs a name"},
 	    {"header", "not a request variable"},
 	    {"ip:x", "not a request variable"},
 	    {"header:", "needs a name"},
@@ -257,6 +287,7 @@ suite_var(void)
 	CU_pSuite suite = CU_add_suite("var", NULL, tear_down);
 
 	ADD_TEST(suite, values);
+	ADD_TEST(suite, who_is_calling);
 	ADD_TEST(suite, bad_names);
 	ADD_TEST(suite, in_headers);
 	ADD_TEST(suite, in_paths);

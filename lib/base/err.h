@@ -79,6 +79,21 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The service behind this route sent something that is not a valid HTTP response.") \
 	X(SERVICE_HEADERS_TOO_LARGE, "service_headers_too_large", 502, WARN, "Service's headers too large", \
 	    "The service behind this route sent too many or too long headers.") \
+	/* the store (Redis) is at fault; lib/redis counts by this order */ \
+	X(STORE_UNREACHABLE, "store_unreachable", 503, WARN, "Store unreachable", \
+	    "The gateway cannot reach the store that this route depends on; try again later.") \
+	X(STORE_TIMEOUT, "store_timeout", 503, WARN, "Store did not answer in time", \
+	    "The store that this route depends on did not answer in time; try again later.") \
+	X(STORE_UNAVAILABLE, "store_unavailable", 503, WARN, "Store not available", \
+	    "The store that this route depends on has failed lately and was not asked; try again later.") \
+	X(STORE_REFUSED, "store_refused", 503, ERROR, "Store refused the gateway", \
+	    "The store that this route depends on did not accept the gateway's credentials.") \
+	X(STORE_NOT_READY, "store_not_ready", 503, WARN, "Store not ready", \
+	    "The store that this route depends on is starting, changing over or busy; try again later.") \
+	X(STORE_FULL, "store_full", 503, ERROR, "Store full", \
+	    "The store that this route depends on has no memory left.") \
+	X(STORE_ERROR, "store_error", 503, ERROR, "Store error", \
+	    "The store that this route depends on answered with an error; the gateway's log says which.") \
 	/* the gateway or its surroundings are at fault */ \
 	X(OVERLOADED, "overloaded", 503, WARN, "Gateway overloaded", \
 	    "The gateway is at its limit; try again later.") \

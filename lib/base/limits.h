@@ -30,6 +30,15 @@
 #define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */
 #define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */
 
+/* ---- Redis, each worker */
+#define FG_MAX_REDIS_QUERIES 8192                /* in flight, answered late ones among them: store_unavailable */
+#define FG_MAX_REDIS_QUERY_BYTES (64 * 1024)     /* keys and arguments of one query: store_error */
+#define FG_MAX_REDIS_UNSENT_BYTES (16 * 1024 * 1024) /* waiting for one connection to take them: store_unavailable */
+#define FG_MAX_REDIS_REPLY_BYTES (1024 * 1024)   /* one reply, and what was read ahead of it: store_error */
+#define FG_MAX_REDIS_NODES 128                   /* of a Cluster */
+#define FG_MAX_REDIS_ADDRESSES 32                /* in one URL */
+#define FG_MAX_REDIS_REDIRECTS 5                 /* of one query: store_not_ready */
+
 /* ---- memory */
 #define FG_MAX_EXCHANGE_ARENA_BYTES (2 * 1024 * 1024) /* above the sum of all bounds over it; asserted */
 #define FG_MAX_LOG_LINE_BYTES (16 * 1024)

@@ -11,10 +11,11 @@ trap 'rm -f "$found"' EXIT
 sources() { find "$@" -name '*.[ch]' | sort; }
 wrong() { WHAT=$1 awk '{ print ENVIRON["WHAT"] ": " $0 }' >> "$found"; }
 
-# ---- who may include whom: base <- conf, base <- loop <- client <- core <- filter <- fcgi-app
+# ---- who may include whom: base <- conf, base <- loop <- {client, redis} <- core <- filter <- fcgi-app
 declare -A may=(
 	[base]="base" [conf]="base conf" [loop]="base loop" [client]="base loop client"
-	[core]="base conf loop client core filter"
+	[redis]="base loop redis"
+	[core]="base conf loop client redis core filter"
 	[filter]="base conf core filter"
 )
 for folder in "${!may[@]}"; do
@@ -37,6 +38,7 @@ third() { # HEADER PLACE
 	sources lib fcgi-app | xargs grep -HnE "^#include <$1>" | grep -vE "^$2:" | wrong "<$1> belongs to $2"
 }
 third 'curl/[a-z]*\.h' 'lib/client/[a-z_]*\.c'
+third '(hiredis/)?(hiredis|hiredis_ssl|async|read|sds|alloc)\.h' 'lib/redis/[a-z_]*\.c'
 third 'yaml\.h' 'lib/conf/[a-z_]*\.c'
 third 'ev\.h' 'lib/loop/[a-z_]*\.c'
 third '(fcgiapp|fcgi_config|fastcgi|fcgi_stdio|fcgios)\.h' 'fcgi-app/fcgi\.c'

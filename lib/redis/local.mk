@@ -1,0 +1,2 @@
+lib_libfaregate_a_SOURCES += \
+	lib/redis/redis.h

@@ -11,11 +11,11 @@ trap 'rm -f "$found"' EXIT
 sources() { find "$@" -name '*.[ch]' | sort; }
 wrong() { WHAT=$1 awk '{ print ENVIRON["WHAT"] ": " $0 }' >> "$found"; }
 
-# ---- who may include whom: base <- conf, base <- loop <- client <- core <- filter <- fcgi-app
+# ---- who may include whom: base <- conf, base <- loop <- {client, token} <- core <- filter <- fcgi-app
 declare -A may=(
-	[base]="base" [conf]="base conf" [loop]="base loop" [client]="base loop client"
-	[core]="base conf loop client core filter"
-	[filter]="base conf core filter"
+	[base]="base" [conf]="base conf" [loop]="base loop" [client]="base loop client" [token]="base loop token"
+	[core]="base conf loop client token core filter"
+	[filter]="base conf token core filter"
 )
 for folder in "${!may[@]}"; do
 	allowed=${may[$folder]// /|}
@@ -40,6 +40,7 @@ third 'curl/[a-z]*\.h' 'lib/client/[a-z_]*\.c'
 third 'yaml\.h' 'lib/conf/[a-z_]*\.c'
 third 'ev\.h' 'lib/loop/[a-z_]*\.c'
 third '(fcgiapp|fcgi_config|fastcgi|fcgi_stdio|fcgios)\.h' 'fcgi-app/fcgi\.c'
+third '(jwt|jansson|crypt|openssl/[a-z_0-9]*)\.h' 'lib/token/[a-z_0-9]*\.c'
 third 'pcre2\.h' 'lib/core/router[a-z_]*\.c'
 
 # ---- functions that are not used: unbounded, blocking, not reentrant, or with a better one here

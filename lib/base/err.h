@@ -60,6 +60,57 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "This address may not see the gateway's own pages (admin.allow).") \
 	X(CLIENT_GONE, "client_gone", 0, INFO, "Client gone", \
 	    "The client left before the answer was complete.") \
+	/* the caller is not known (401), or it cannot be told who is calling (503) */ \
+	X(TOKEN_MISSING, "token_missing", 401, INFO, "Token missing", \
+	    "This route asks for a token; send it as Authorization: Bearer.") \
+	X(TOKEN_TOO_LARGE, "token_too_large", 401, INFO, "Token too large", \
+	    "The token is longer, deeper or has more members than the gateway reads.") \
+	X(TOKEN_MALFORMED, "token_malformed", 401, INFO, "Token not well-formed", \
+	    "The token is not a JSON Web Signature in compact form (RFC 7515 section 3.1).") \
+	X(TOKEN_ENCRYPTED, "token_encrypted", 401, INFO, "Token encrypted or compressed", \
+	    "The gateway takes signed tokens (JWS), neither encrypted (JWE) nor compressed ones.") \
+	X(TOKEN_ALGORITHM_REFUSED, "token_algorithm_refused", 401, INFO, "Token's algorithm refused", \
+	    "The token is signed with an algorithm that is not accepted here.") \
+	X(TOKEN_KEY_URL, "token_key_url", 401, WARN, "Token names a key to fetch", \
+	    "A token may not say where its key is to be fetched (jku, x5u).") \
+	X(TOKEN_KEY_EMBEDDED, "token_key_embedded", 401, WARN, "Token brings its own key", \
+	    "A token may not bring the key that verifies it (jwk, x5c).") \
+	X(TOKEN_CRITICAL_UNKNOWN, "token_critical_unknown", 401, INFO, "Token demands an extension", \
+	    "The token's header demands an extension that is not accepted here (crit, b64).") \
+	X(TOKEN_TYPE_WRONG, "token_type_wrong", 401, INFO, "Token of another type", \
+	    "The token is not of the type that is accepted here (typ).") \
+	X(TOKEN_KEY_UNKNOWN, "token_key_unknown", 401, INFO, "Token's key unknown", \
+	    "The token is signed with a key that its issuer does not publish; get a new token.") \
+	X(TOKEN_SIGNATURE_INVALID, "token_signature_invalid", 401, WARN, "Token's signature not valid", \
+	    "The token's signature does not verify.") \
+	X(TOKEN_CLAIM_INVALID, "token_claim_invalid", 401, INFO, "Token's claim not valid", \
+	    "A registered claim of the token is not of the type that RFC 7519 section 4.1 asks for.") \
+	X(TOKEN_ISSUER_UNKNOWN, "token_issuer_unknown", 401, INFO, "Token's issuer unknown", \
+	    "Tokens of this issuer are not accepted here (iss).") \
+	X(TOKEN_AUDIENCE_WRONG, "token_audience_wrong", 401, INFO, "Token for another audience", \
+	    "The token was issued for something else (aud).") \
+	X(TOKEN_EXPIRED, "token_expired", 401, INFO, "Token expired", \
+	    "The token is no longer valid (exp); get a new one.") \
+	X(TOKEN_NOT_YET_VALID, "token_not_yet_valid", 401, INFO, "Token not yet valid", \
+	    "The token is valid from a later time on (nbf, iat); look at the clocks.") \
+	X(TOKEN_CLAIM_MISSING, "token_claim_missing", 401, INFO, "Token lacks a claim", \
+	    "The token lacks a claim that is required here.") \
+	X(TOKEN_REVOKED, "token_revoked", 401, INFO, "Token revoked", \
+	    "The token was revoked; get a new one.") \
+	X(KEYS_UNAVAILABLE, "keys_unavailable", 503, WARN, "Keys not available", \
+	    "The keys that verify this token cannot be had at the moment; try again later.") \
+	X(API_KEY_MISSING, "api_key_missing", 401, INFO, "API key missing", \
+	    "This route asks for an API key.") \
+	X(API_KEY_MALFORMED, "api_key_malformed", 401, INFO, "API key not well-formed", \
+	    "The API key is not complete or was mistyped.") \
+	X(API_KEY_UNKNOWN, "api_key_unknown", 401, INFO, "API key unknown", \
+	    "The API key is not known here.") \
+	X(API_KEY_EXPIRED, "api_key_expired", 401, INFO, "API key expired", \
+	    "The API key is no longer valid; ask for a new one.") \
+	X(PASSWORD_MISSING, "password_missing", 401, INFO, "User and password missing", \
+	    "This route asks for a user and a password (Authorization: Basic).") \
+	X(PASSWORD_WRONG, "password_wrong", 401, INFO, "User or password wrong", \
+	    "The user is not known here, or the password is another.") \
 	/* the service is at fault */ \
 	X(SERVICE_UNREACHABLE, "service_unreachable", 502, WARN, "Service unreachable", \
 	    "The service behind this route does not accept connections.") \

@@ -39,6 +39,23 @@
 #define FG_MAX_REDIS_ADDRESSES 32                /* in one URL */
 #define FG_MAX_REDIS_REDIRECTS 5                 /* of one query: store_not_ready */
 
+/* ---- tokens, keys, passwords */
+#define FG_MAX_TOKEN_BYTES (16 * 1024)     /* a token: 401 */
+#define FG_MAX_TOKEN_DEPTH 16              /* objects and arrays within each other, in its header or its claims: 401 */
+#define FG_MAX_TOKEN_NODES 1024            /* values in its header, or in its claims: 401 */
+#define FG_MAX_RSA_BITS 8192               /* a larger key is left out of its set: verifying would take too long */
+#define FG_MAX_SIGNATURE_BYTES (FG_MAX_RSA_BITS / 8)
+#define FG_MAX_KEY_SET_BYTES (1024 * 1024) /* text of a JWK Set or PEM file: the set is refused */
+#define FG_MAX_KEY_SET_DEPTH 8
+#define FG_MAX_KEY_SET_NODES 65536
+#define FG_MAX_KEYS 256                    /* of one set: the set is refused */
+#define FG_MAX_KEY_TRIES 8                 /* keys tried for one token: 401 */
+#define FG_MAX_SECRET_BYTES 1024           /* of an HMAC key: the set is refused */
+#define FG_MAX_HTPASSWD_BYTES (4 * 1024 * 1024) /* the file is refused */
+#define FG_MAX_BCRYPT_COST 16              /* some seconds; the file is refused */
+#define FG_MAX_SHACRYPT_ROUNDS 1000000
+#define FG_MAX_PASSWORD_BYTES 1024         /* 401 */
+
 /* ---- memory */
 #define FG_MAX_EXCHANGE_ARENA_BYTES (2 * 1024 * 1024) /* above the sum of all bounds over it; asserted */
 #define FG_MAX_LOG_LINE_BYTES (16 * 1024)

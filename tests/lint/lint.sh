@@ -11,12 +11,12 @@ trap 'rm -f "$found"' EXIT
 sources() { find "$@" -name '*.[ch]' | sort; }
 wrong() { WHAT=$1 awk '{ print ENVIRON["WHAT"] ": " $0 }' >> "$found"; }
 
-# ---- who may include whom: base <- conf, base <- loop <- {client, redis} <- core <- filter <- fcgi-app
+# ---- who may include whom: base <- conf, base <- loop <- {client, redis, token} <- core <- filter <- fcgi-app
 declare -A may=(
-	[base]="base" [conf]="base conf" [loop]="base loop" [client]="base loop client"
+	[base]="base" [conf]="base conf" [loop]="base loop" [client]="base loop client" [token]="base loop token"
 	[redis]="base loop redis"
-	[core]="base conf loop client redis core filter"
-	[filter]="base conf core filter"
+	[core]="base conf loop client redis token core filter"
+	[filter]="base conf token core filter"
 )
 for folder in "${!may[@]}"; do
 	allowed=${may[$folder]// /|}
@@ -42,6 +42,7 @@ third '(hiredis/)?(hiredis|hiredis_ssl|async|read|sds|alloc)\.h' 'lib/redis/[a-z
 third 'yaml\.h' 'lib/conf/[a-z_]*\.c'
 third 'ev\.h' 'lib/loop/[a-z_]*\.c'
 third '(fcgiapp|fcgi_config|fastcgi|fcgi_stdio|fcgios)\.h' 'fcgi-app/fcgi\.c'
+third '(jwt|jansson|crypt|openssl/[a-z_0-9]*)\.h' 'lib/token/[a-z_0-9]*\.c'
 third 'pcre2\.h' 'lib/core/router[a-z_]*\.c'
 
 # ---- functions that are not used: unbounded, blocking, not reentrant, or with a better one here

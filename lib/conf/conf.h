@@ -52,6 +52,7 @@ struct fg_conf {
 	size_t mistake_count;    /* all, also those not kept */
 	unsigned file_count;
 	size_t bytes, nodes;     /* of all files: bounded (base/limits.h) */
+	size_t comparisons;      /* made to suggest names: bounded too */
 };
 
 /* arena outlives what is read into it. */
@@ -88,6 +89,12 @@ struct fg_str fg_conf_resolve(struct fg_conf *conf, const struct fg_conf_node *n
 void fg_conf_error(struct fg_conf *conf, const struct fg_conf_node *node, const char *fmt, ...) FG_PRINTF(3, 4);
 /* The same at the node's name where it has one: for what is missing in a section rather than wrong. */
 void fg_conf_error_at_name(struct fg_conf *conf, const struct fg_conf_node *node, const char *fmt, ...) FG_PRINTF(3, 4);
+
+/*
+ * Whether a name that dangles may be compared with that many others, to suggest one of them. False once so many were
+ * wrong that looking for what was meant would take longer than reading the file.
+ */
+bool fg_conf_may_compare(struct fg_conf *conf, size_t names);
 
 /* All mistakes sorted by file, line and column, one a line. At most FG_MAX_CONFIG_ERRORS; the rest is counted. */
 bool fg_conf_format_mistakes(const struct fg_conf *conf, struct fg_buf *out);

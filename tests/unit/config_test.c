@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "client/client.h"
 #include "core/uri.h"
 #include "core/var.h"
@@ -489,6 +490,46 @@ include_mistakes(void)
 	unlink(config_path("x.inc"));
 }
 
+/* As many services, and as many routes to services that nearly have their names. */
+static struct loaded *
+load_dangling(unsigned count)
+{
+	struct loaded *loaded;
+	struct fg_buf text;
+
+	fg_buf_init(&text, FG_MAX_CONFIG_BYTES);
+	fg_buf_add(&text, FG_STR("version: 1\nservices:\n"));
+	for (unsigned i = 0; i < count; i++)
+		fg_buf_printf(&text, "  service-%u: http://127.0.0.1:4000\n", i);
+	fg_buf_add(&text, FG_STR("routes:\n"));
+	for (unsigned i = 0; i < count; i++)
+		fg_buf_printf(&text, "  r%u: {path: /%u, service: servise-%u}\n", i, i, i);
+	fg_buf_add_char(&text, '\0');
+	loaded = config_load(text.p);
+	fg_buf_fini(&text);
+	return loaded;
+}
+
+/* Comparing each with all would take longer than anybody waits; a file that people write has them all. */
+static void
+suggestions_are_bounded(void)
+{
+	struct loaded *few = load_dangling(1000), *many = load_dangling(20000);
+	const char *at = few->errors;
+	unsigned suggested = 0;
+
+	while ((at = strstr(at, "did you mean service-")) != NULL) {
+		suggested++;
+		at++;
+	}
+	CU_ASSERT_EQUAL(suggested, FG_MAX_CONFIG_ERRORS);
+	CU_ASSERT(strstr(many->errors, "\"servise-0\"; did you mean service-0?") != NULL);
+	CU_ASSERT(strstr(many->errors, "\"servise-199\"; define it under services:") != NULL);
+	CU_ASSERT(strstr(many->errors, "and 19800 more") != NULL);
+	config_end(few);
+	config_end(many);
+}
+
 static void
 unreadable_file(void)
 {
@@ -522,5 +563,6 @@ suite_config(void)
 	ADD_TEST(suite, wrong_together);
 	ADD_TEST(suite, include_merges);
 	ADD_TEST(suite, include_mistakes);
+	ADD_TEST(suite, suggestions_are_bounded);
 	ADD_TEST(suite, unreadable_file);
 }

@@ -208,7 +208,7 @@ fg_stats_join(struct fg_stats **out, const char *path, size_t capacity)
 enum fg_err
 fg_stats_open(struct fg_stats **out, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), saved;
 	struct fg_stats_shared *shared;
 	enum fg_err err = FG_ERR_SYSTEM;
 	struct stat st;

@@ -20,7 +20,7 @@ static const char help[] =
     "Reads the configuration as a worker does and says all that is wrong with it, a line each:\n"
     "FILE:LINE:COLUMN: what it is about: what is wrong; what to do.\n"
     "\n"
-    "  -c FILE      the configuration\n"
+    "  -c FILE      the configuration; /dev/stdin, or a pipe, is read to its end\n"
     "  --json       for programs\n"
     "  --schema     print the JSON Schema of the configuration, for editors, and check nothing\n"
     "  --reference  print the reference of all keys (Markdown), and check nothing\n"
@@ -80,7 +80,7 @@ check(const char *file, bool json)
 
 	fg_buf_init(&errors, MOST_OUTPUT_BYTES);
 	fg_buf_init(&out, 2 * MOST_OUTPUT_BYTES);
-	err = fg_config_load_as(&config, file, &errors, json ? FG_CONFIG_JSON : FG_CONFIG_TEXT);
+	err = fg_config_load_as(&config, file, &errors, FG_CONFIG_STREAM | (json ? FG_CONFIG_JSON : 0));
 	if (err == FG_OK)
 		format_good(config, json, &out);
 	else if (json)

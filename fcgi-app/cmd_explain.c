@@ -308,7 +308,7 @@ fg_cmd_explain(int argc, char **argv)
 	status = parse_arguments(&asked, argc, argv, &is_over);
 	if (!is_over) {
 		fg_buf_init(&errors, FG_MAX_CONFIG_BYTES);
-		err = fg_config_load(&config, asked.file, &errors);
+		err = fg_config_load_as(&config, asked.file, &errors, FG_CONFIG_STREAM);
 		if (err == FG_OK) {
 			add_request_line(&asked);
 			status = explain(&asked, config);

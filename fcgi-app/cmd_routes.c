@@ -170,7 +170,7 @@ fg_cmd_routes(int argc, char **argv)
 	if (!fg_options_read(&options, argc, argv, FG_OPTION_CONFIG | FG_OPTION_JSON, help, &status))
 		return status;
 	fg_buf_init(&errors, MOST_OUTPUT_BYTES);
-	err = fg_config_load(&config, options.config, &errors);
+	err = fg_config_load_as(&config, options.config, &errors, FG_CONFIG_STREAM);
 	if (err == FG_OK) {
 		rules = fg_router_rules(config->router, &count);
 		if (options.json)

@@ -90,7 +90,7 @@ pid_t
 fg_pidfile_owner(const char *path)
 {
 	struct flock lock = whole_file;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char text[32] = "";
 	pid_t pid = 0;
 

@@ -69,6 +69,7 @@
 #define FG_MAX_CONFIG_DEPTH 64
 #define FG_MAX_CONFIG_FILES 1024
 #define FG_MAX_CONFIG_ERRORS 200 /* shown; the number of the rest is said */
+#define FG_MAX_CONFIG_COMPARISONS 2000000 /* of names, for "did you mean"; what is wrong beyond it is said without */
 #define FG_MAX_CONFIG_ARENA_BYTES ((size_t)16 << 30) /* above what the bounds here can come to; asserted */
 #define FG_MAX_ROUTES 100000
 #define FG_MAX_FILTERS 16 /* kinds of policies */

@@ -173,7 +173,7 @@ fg_shared_join(struct fg_shared *shared, const char *path, const struct fg_share
 enum fg_err
 fg_shared_open(struct fg_shared *shared, const char *path, const struct fg_shared_kind *kind)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), saved;
 	enum fg_err err = FG_ERR_SYSTEM;
 	struct stat st;
 

@@ -49,28 +49,76 @@ read_all(int fd, struct fg_buf *buf)
 	}
 }
 
-enum fg_err
-fg_conf_open(struct fg_conf *conf, struct fg_str path, struct fg_conf_node **root)
+/* NULL: a regular file. */
+static const char *
+name_other_kind(mode_t mode)
 {
-	struct fg_buf text;
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return NULL;
+	case S_IFDIR:
+		return "it is a folder";
+	case S_IFIFO:
+		return "it is a named pipe, not a file";
+	default:
+		return "it is a device or a socket, not a file";
+	}
+}
+
+int
+fg_conf_open_regular(const char *path, const char **why)
+{
+	/* A named pipe without a writer would hold up the opening of it. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat status;
+
+	if (fd >= 0 && fstat(fd, &status) == 0) {
+		*why = name_other_kind(status.st_mode);
+		if (*why == NULL)
+			return fd;
+	} else {
+		*why = strerror(errno);
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int
+open_source(struct fg_conf *conf, const char *path, enum fg_conf_source source)
+{
+	int fd;
+
+	if (source == FG_CONF_FILE)
+		return fg_conf_open_regular(path, &conf->unreadable);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	conf->unreadable = strerror(errno);
+	return fd;
+}
+
+enum fg_err
+fg_conf_open(struct fg_conf *conf, struct fg_str path, enum fg_conf_source source, struct fg_conf_node **root)
+{
+	int fd = open_source(conf, fg_arena_cstr(&conf->scratch, path), source);
 	enum fg_err err = FG_ERR_SYSTEM;
-	int fd = open(fg_arena_cstr(&conf->scratch, path), O_RDONLY | O_CLOEXEC), saved;
+	struct fg_buf text;
 
 	*root = NULL;
 	if (fd < 0)
 		return FG_ERR_SYSTEM;
 	fg_buf_init(&text, FG_MAX_CONFIG_BYTES + READ_PIECE);
-	errno = 0;
-	if (read_all(fd, &text) && conf->bytes + text.len <= FG_MAX_CONFIG_TOTAL_BYTES) {
+	if (!read_all(fd, &text)) {
+		conf->unreadable = strerror(errno);
+	} else if (conf->bytes + text.len > FG_MAX_CONFIG_TOTAL_BYTES) {
+		conf->unreadable = strerror(EFBIG);
+	} else {
 		conf->bytes += text.len;
 		err = FG_OK;
 	}
-	saved = errno == 0 ? EFBIG : errno;
 	close(fd);
 	if (err == FG_OK)
 		err = fg_conf_parse(conf, path, fg_buf_str(&text), root);
 	fg_buf_fini(&text);
-	errno = saved;
 	return err;
 }
 

@@ -52,18 +52,24 @@ struct fg_conf {
 	size_t mistake_count;    /* all, also those not kept */
 	unsigned file_count;
 	size_t bytes, nodes;     /* of all files: bounded (base/limits.h) */
+	size_t comparisons;      /* made to suggest names: bounded too */
+	const char *unreadable;  /* why the last file could not be read */
 };
 
 /* arena outlives what is read into it. */
 void fg_conf_init(struct fg_conf *conf, struct fg_arena *arena, void *arg);
 void fg_conf_fini(struct fg_conf *conf);
 
+/* What may stand at a path: a regular file alone, or also what has to be waited for: a pipe, a terminal. */
+enum fg_conf_source { FG_CONF_FILE, FG_CONF_STREAM };
+
 /*
  * Reads a file, or a text as if it stood in a file of that name. *root is a map, possibly with parts missing when
- * mistakes were found in them, or NULL when nothing can be made of it (said as a mistake). FG_ERR_SYSTEM, errno set and no mistake
- * noted: the file cannot be read. FG_ERR_CONFIG: *root is NULL.
+ * mistakes were found in them, or NULL when nothing can be made of it (said as a mistake). FG_ERR_SYSTEM, no mistake
+ * noted: the file cannot be read, conf->unreadable says why. FG_ERR_CONFIG: *root is NULL.
  */
-enum fg_err fg_conf_open(struct fg_conf *conf, struct fg_str path, struct fg_conf_node **root) FG_MUST_CHECK;
+enum fg_err fg_conf_open(struct fg_conf *conf, struct fg_str path, enum fg_conf_source source, struct fg_conf_node **root)
+    FG_MUST_CHECK;
 enum fg_err fg_conf_parse(struct fg_conf *conf, struct fg_str path, struct fg_str text, struct fg_conf_node **root)
     FG_MUST_CHECK;
 
@@ -72,6 +78,9 @@ enum fg_err fg_conf_parse(struct fg_conf *conf, struct fg_str path, struct fg_st
  * in. The maps named by `maps` (ended by NULL) are merged into root's; anything else in an included file is a mistake.
  */
 void fg_conf_include(struct fg_conf *conf, struct fg_conf_node *root, const char *const *maps);
+
+/* A descriptor to read the regular file from; -1: *why says why not. Never waits, whatever stands there. */
+int fg_conf_open_regular(const char *path, const char **why);
 
 /* The entry of that name of a map; NULL when there is none, or node is no map. */
 const struct fg_conf_node *fg_conf_get(const struct fg_conf_node *node, const char *name);
@@ -88,6 +97,12 @@ struct fg_str fg_conf_resolve(struct fg_conf *conf, const struct fg_conf_node *n
 void fg_conf_error(struct fg_conf *conf, const struct fg_conf_node *node, const char *fmt, ...) FG_PRINTF(3, 4);
 /* The same at the node's name where it has one: for what is missing in a section rather than wrong. */
 void fg_conf_error_at_name(struct fg_conf *conf, const struct fg_conf_node *node, const char *fmt, ...) FG_PRINTF(3, 4);
+
+/*
+ * Whether a name that dangles may be compared with that many others, to suggest one of them. False once so many were
+ * wrong that looking for what was meant would take longer than reading the file.
+ */
+bool fg_conf_may_compare(struct fg_conf *conf, size_t names);
 
 /* All mistakes sorted by file, line and column, one a line. At most FG_MAX_CONFIG_ERRORS; the rest is counted. */
 bool fg_conf_format_mistakes(const struct fg_conf *conf, struct fg_buf *out);

@@ -125,8 +125,8 @@ include_file(struct includer *includer, const struct fg_conf_node *node, struct 
 		fg_conf_error(conf, node, FG_STR_FMT " is read already", FG_STR_ARG(path));
 		return;
 	}
-	if (fg_conf_open(conf, path, &root) == FG_ERR_SYSTEM)
-		fg_conf_error(conf, node, FG_STR_FMT " cannot be read: %s", FG_STR_ARG(path), strerror(errno));
+	if (fg_conf_open(conf, path, FG_CONF_FILE, &root) == FG_ERR_SYSTEM)
+		fg_conf_error(conf, node, FG_STR_FMT " cannot be read: %s", FG_STR_ARG(path), conf->unreadable);
 	if (root == NULL)
 		return;
 	for (struct fg_conf_node *entry = root->first; entry != NULL; entry = next) {

@@ -68,6 +68,15 @@ fg_conf_error_at_name(struct fg_conf *conf, const struct fg_conf_node *node, con
 	va_end(args);
 }
 
+bool
+fg_conf_may_compare(struct fg_conf *conf, size_t names)
+{
+	if (names > FG_MAX_CONFIG_COMPARISONS - conf->comparisons)
+		return false;
+	conf->comparisons += names;
+	return true;
+}
+
 /* ---- paths, places, values in a message */
 
 static void

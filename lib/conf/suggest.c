@@ -1,4 +1,7 @@
-/* The nearest name, by optimal string alignment: Damerau-Levenshtein without editing what was swapped. */
+/*
+ * The nearest name, by optimal string alignment: Damerau-Levenshtein without editing what was swapped. Only the cells of
+ * the table within `limit` of its diagonal can come to something, so only those are filled in.
+ */
 #include "conf/suggest.h"
 
 enum { MAX_LEN = 64 };
@@ -9,6 +12,29 @@ least(unsigned a, unsigned b, unsigned c)
 	unsigned n = a < b ? a : b;
 
 	return n < c ? n : c;
+}
+
+/* Fills in row i of the table; its least cell. */
+static unsigned
+fill_row(const unsigned *before, unsigned *above, unsigned *row, size_t i, struct fg_str a, struct fg_str b, unsigned limit)
+{
+	size_t first = i > limit ? i - limit : 1, last = b.len < i + limit ? b.len : i + limit;
+	unsigned beyond = limit + 1, lowest = first == 1 ? (unsigned)i : beyond;
+
+	row[first - 1] = lowest;
+	/* Where the row above has ended. */
+	if (last == i + limit)
+		above[last] = beyond;
+	for (size_t j = first; j <= last; j++) {
+		char x = fg_ascii_lower(a.p[i - 1]), y = fg_ascii_lower(b.p[j - 1]);
+
+		row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y));
+		if (i > 1 && j > 1 && x == fg_ascii_lower(b.p[j - 2]) && y == fg_ascii_lower(a.p[i - 2]) &&
+		    before[j - 2] + 1 < row[j])
+			row[j] = before[j - 2] + 1;
+		lowest = row[j] < lowest ? row[j] : lowest;
+	}
+	return lowest;
 }
 
 unsigned
@@ -24,17 +50,11 @@ fg_edit_distance(struct fg_str a, struct fg_str b, unsigned limit)
 	for (size_t j = 0; j <= b.len; j++)
 		above[j] = (unsigned)j;
 	for (size_t i = 1; i <= a.len; i++) {
-		unsigned *spare = before;
+		unsigned *spare = before, lowest = fill_row(before, above, row, i, a, b, limit);
 
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= b.len; j++) {
-			char x = fg_ascii_lower(a.p[i - 1]), y = fg_ascii_lower(b.p[j - 1]);
-
-			row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y));
-			if (i > 1 && j > 1 && x == fg_ascii_lower(b.p[j - 2]) && y == fg_ascii_lower(a.p[i - 2]) &&
-			    before[j - 2] + 1 < row[j])
-				row[j] = before[j - 2] + 1;
-		}
+		/* No row below has a lower one. */
+		if (lowest > limit)
+			return limit + 1;
 		before = above;
 		above = row;
 		row = spare;

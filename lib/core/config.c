@@ -2,7 +2,6 @@
  * The configuration as a whole: the file and what it includes, the table of its top, and what is known only once all
  * of it is read. The parts have files of their own (config_pool.c, config_service.c, config_route.c).
  */
-#include <errno.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -204,20 +203,21 @@ new_draft(const char *file)
 }
 
 static enum fg_err
-load(struct fg_conf *conf, struct fg_config_draft *draft, struct fg_buf *errors, enum fg_config_format format)
+load(struct fg_conf *conf, struct fg_config_draft *draft, struct fg_buf *errors, unsigned flags)
 {
+	enum fg_conf_source source = (flags & FG_CONFIG_STREAM) != 0 ? FG_CONF_STREAM : FG_CONF_FILE;
 	struct fg_conf_node *root;
-	enum fg_err err = fg_conf_open(conf, draft->config.file, &root);
+	enum fg_err err = fg_conf_open(conf, draft->config.file, source, &root);
 	const struct fg_conf_file file = {.path = draft->config.file};
 	const struct fg_conf_node nowhere = {.file = &file, .line = 1, .column = 1};
 
 	if (err == FG_ERR_SYSTEM)
-		fg_conf_error(conf, &nowhere, "cannot be read: %s", strerror(errno));
+		fg_conf_error(conf, &nowhere, "cannot be read: %s", conf->unreadable);
 	if (err == FG_OK)
 		read_draft(conf, root, draft);
 	if (err == FG_OK && conf->mistake_count > 0)
 		err = FG_ERR_CONFIG;
-	if (err != FG_OK && format == FG_CONFIG_JSON)
+	if (err != FG_OK && (flags & FG_CONFIG_JSON) != 0)
 		(void)fg_conf_format_mistakes_json(conf, errors);
 	else if (err != FG_OK)
 		(void)fg_conf_format_mistakes(conf, errors);
@@ -225,7 +225,7 @@ load(struct fg_conf *conf, struct fg_config_draft *draft, struct fg_buf *errors,
 }
 
 enum fg_err
-fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *errors, enum fg_config_format format)
+fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *errors, unsigned flags)
 {
 	struct fg_config_draft *draft = new_draft(file);
 	struct fg_conf conf;
@@ -233,7 +233,7 @@ fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *error
 
 	*out = NULL;
 	fg_conf_init(&conf, &draft->config.arena, draft);
-	err = load(&conf, draft, errors, format);
+	err = load(&conf, draft, errors, flags);
 	fg_conf_fini(&conf);
 	if (err != FG_OK) {
 		fg_config_free(&draft->config);
@@ -247,7 +247,7 @@ fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *error
 enum fg_err
 fg_config_load(struct fg_config **out, const char *file, struct fg_buf *errors)
 {
-	return fg_config_load_as(out, file, errors, FG_CONFIG_TEXT);
+	return fg_config_load_as(out, file, errors, 0);
 }
 
 void

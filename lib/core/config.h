@@ -104,10 +104,13 @@ const struct fg_policies *fg_config_policies(const struct fg_config *config, con
  * file cannot be read (said in errors too).
  */
 enum fg_err fg_config_load(struct fg_config **out, const char *file, struct fg_buf *errors) FG_MUST_CHECK;
-/* The same with the mistakes as a JSON array of {"file", "line", "column", "path", "message"}. */
-enum fg_config_format { FG_CONFIG_TEXT, FG_CONFIG_JSON };
-enum fg_err fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *errors,
-    enum fg_config_format format) FG_MUST_CHECK;
+/* The same, for a command that only looks at it. */
+enum {
+	FG_CONFIG_JSON = 1,   /* the mistakes as a JSON array of {"file", "line", "column", "path", "message"} */
+	FG_CONFIG_STREAM = 2, /* file may be a pipe or a terminal, which is read to its end */
+};
+enum fg_err fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *errors, unsigned flags)
+    FG_MUST_CHECK;
 /* NULL does nothing. */
 void fg_config_free(struct fg_config *config);
 

@@ -123,6 +123,7 @@ parse_service(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 	struct fg_suggest suggest;
 	struct fg_str text, suggestion;
 	struct fg_service *service;
+	size_t candidates;
 
 	if (!fg_conf_want_text(conf, node, key->form, &text))
 		return;
@@ -131,7 +132,8 @@ parse_service(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 	if (service != NULL || !draft->has_services)
 		return;
 	fg_suggest_init(&suggest, text);
-	for (size_t i = 0; i < draft->service_count; i++)
+	candidates = fg_conf_may_compare(conf, draft->service_count) ? draft->service_count : 0;
+	for (size_t i = 0; i < candidates; i++)
 		fg_suggest_offer(&suggest, draft->services[i].name);
 	suggestion = fg_suggest_format(&suggest, &conf->scratch);
 	if (suggestion.len == 0)

@@ -123,15 +123,15 @@ static void
 check_file(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	struct fg_str *path = out;
-	char byte;
+	const char *why;
 	int fd;
 
 	(void)key;
 	*path = fg_conf_resolve(conf, node, *path);
-	fd = open(path->p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || read(fd, &byte, 1) < 0)
-		fg_conf_error(conf, node, FG_STR_FMT " cannot be read: %s", FG_STR_ARG(*path), strerror(errno));
-	if (fd >= 0)
+	fd = fg_conf_open_regular(path->p, &why);
+	if (fd < 0)
+		fg_conf_error(conf, node, FG_STR_FMT " cannot be read: %s", FG_STR_ARG(*path), why);
+	else
 		close(fd);
 }
 

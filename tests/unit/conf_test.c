@@ -546,6 +546,27 @@ suggestions(void)
 	CU_ASSERT_EQUAL(suggest.best.len, 0);
 }
 
+/* Up to a limit is how names are compared; without one every cell of the table is filled in. */
+static void
+distances_up_to_a_limit(void)
+{
+	char text[2][12];
+	uint32_t seed = 1;
+
+	for (unsigned round = 0; round < 20000; round++) {
+		struct fg_str s[2];
+		unsigned whole, limit = round % 5;
+
+		for (size_t k = 0; k < 2; k++) {
+			s[k] = (struct fg_str){text[k], (seed = seed * 1664525 + 1013904223) >> 24 & 7};
+			for (size_t i = 0; i < s[k].len; i++)
+				text[k][i] = (char)('a' + ((seed = seed * 1664525 + 1013904223) >> 24) % 3);
+		}
+		whole = fg_edit_distance(s[0], s[1], 64);
+		CU_ASSERT_EQUAL(fg_edit_distance(s[0], s[1], limit), whole > limit ? limit + 1 : whole);
+	}
+}
+
 static void
 names(void)
 {
@@ -585,5 +606,6 @@ suite_conf(void)
 	ADD_TEST(suite, errors_are_bounded);
 	ADD_TEST(suite, environment_is_bounded);
 	ADD_TEST(suite, suggestions);
+	ADD_TEST(suite, distances_up_to_a_limit);
 	ADD_TEST(suite, names);
 }

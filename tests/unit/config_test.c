@@ -1,8 +1,10 @@
 /* lib/core/config*.c: what a configuration becomes, and what is said about a wrong one. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "client/client.h"
 #include "core/uri.h"
 #include "core/var.h"
@@ -489,6 +491,74 @@ include_mistakes(void)
 	unlink(config_path("x.inc"));
 }
 
+/* As many services, and as many routes to services that nearly have their names. */
+static struct loaded *
+load_dangling(unsigned count)
+{
+	struct loaded *loaded;
+	struct fg_buf text;
+
+	fg_buf_init(&text, FG_MAX_CONFIG_BYTES);
+	fg_buf_add(&text, FG_STR("version: 1\nservices:\n"));
+	for (unsigned i = 0; i < count; i++)
+		fg_buf_printf(&text, "  service-%u: http://127.0.0.1:4000\n", i);
+	fg_buf_add(&text, FG_STR("routes:\n"));
+	for (unsigned i = 0; i < count; i++)
+		fg_buf_printf(&text, "  r%u: {path: /%u, service: servise-%u}\n", i, i, i);
+	fg_buf_add_char(&text, '\0');
+	loaded = config_load(text.p);
+	fg_buf_fini(&text);
+	return loaded;
+}
+
+/* Comparing each with all would take longer than anybody waits; a file that people write has them all. */
+static void
+suggestions_are_bounded(void)
+{
+	struct loaded *few = load_dangling(1000), *many = load_dangling(20000);
+	const char *at = few->errors;
+	unsigned suggested = 0;
+
+	while ((at = strstr(at, "did you mean service-")) != NULL) {
+		suggested++;
+		at++;
+	}
+	CU_ASSERT_EQUAL(suggested, FG_MAX_CONFIG_ERRORS);
+	CU_ASSERT(strstr(many->errors, "\"servise-0\"; did you mean service-0?") != NULL);
+	CU_ASSERT(strstr(many->errors, "\"servise-199\"; define it under services:") != NULL);
+	CU_ASSERT(strstr(many->errors, "and 19800 more") != NULL);
+	config_end(few);
+	config_end(many);
+}
+
+/* A check, and a reload of a pool, must not wait for whoever may write into a pipe one day. */
+static void
+only_files_are_read(void)
+{
+	struct fg_config *config;
+	struct fg_buf errors;
+
+	CU_ASSERT_FATAL(mkfifo(config_path("p"), 0600) == 0);
+	CU_ASSERT_FATAL(mkdir(config_path("d"), 0700) == 0);
+	EXPECT_ERRORS("version: 1\ninclude: [p, d, /dev/zero]\n",
+	    "f:2:11: include[0]: p cannot be read: it is a named pipe, not a file\n"
+	    "f:2:14: include[1]: d cannot be read: it is a folder\n"
+	    "f:2:17: include[2]: /dev/zero cannot be read: it is a device or a socket, not a file\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: [https://h], tls: {ca: p, certificate: d, key: /dev/null}}}\n",
+	    "f:2:48: services.a.tls.ca: p cannot be read: it is a named pipe, not a file\n"
+	    "f:2:64: services.a.tls.certificate: d cannot be read: it is a folder\n"
+	    "f:2:72: services.a.tls.key: /dev/null cannot be read: it is a device or a socket, not a file\n");
+	fg_buf_init(&errors, 4096);
+	CU_ASSERT_EQUAL(fg_config_load(&config, config_path("p"), &errors), FG_ERR_SYSTEM);
+	CU_ASSERT(fg_str_ends_with(fg_buf_str(&errors), FG_STR("p:1:1: cannot be read: it is a named pipe, not a file\n")));
+	fg_buf_reset(&errors);
+	CU_ASSERT_EQUAL(fg_config_load_as(&config, "/dev/null", &errors, FG_CONFIG_STREAM), FG_ERR_CONFIG);
+	ASSERT_STR(fg_buf_str(&errors), "/dev/null:1:1: the file is empty; it begins with `version: 1`\n");
+	fg_buf_fini(&errors);
+	unlink(config_path("p"));
+	rmdir(config_path("d"));
+}
+
 static void
 unreadable_file(void)
 {
@@ -569,5 +639,7 @@ suite_config(void)
 	ADD_TEST(suite, named_policies);
 	ADD_TEST(suite, include_merges);
 	ADD_TEST(suite, include_mistakes);
+	ADD_TEST(suite, suggestions_are_bounded);
+	ADD_TEST(suite, only_files_are_read);
 	ADD_TEST(suite, unreadable_file);
 }

@@ -12,6 +12,9 @@ tests_unit_unit_SOURCES = \
 	tests/unit/base_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
 	tests/unit/conf_test.c \
+	tests/unit/config_policy_test.c \
+	tests/unit/conf_files_test.c \
+	tests/unit/conf_names_test.c \
 	tests/unit/conf_variant_test.c \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \

@@ -7,4 +7,5 @@ lib_libfaregate_a_SOURCES += \
 	lib/base/ip.c lib/base/ip.h \
 	lib/base/limits.h \
 	lib/base/log.c lib/base/log.h \
+	lib/base/percent.c lib/base/percent.h \
 	lib/base/str.c lib/base/str.h

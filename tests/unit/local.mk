@@ -25,6 +25,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	fcgi-app/records.c tests/unit/records_test.c \
+	tests/unit/redis_scene.c tests/unit/redis_scene.h tests/unit/redis_test.c tests/unit/redis_server_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \

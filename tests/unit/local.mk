@@ -15,7 +15,6 @@ tests_unit_unit_SOURCES = \
 	tests/unit/config_store_test.c \
 	tests/unit/config_policy_test.c \
 	tests/unit/conf_files_test.c \
-	tests/unit/conf_names_test.c \
 	tests/unit/conf_variant_test.c \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
@@ -31,6 +30,7 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \
 	tests/unit/token_vectors.h tests/unit/token_vectors_test.c \
+	tests/unit/suggest_test.c \
 	tests/unit/uri_test.c \
 	tests/unit/var_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'

@@ -344,7 +344,7 @@ fg_call_new(struct fg_client *client, const struct fg_endpoint *endpoint)
 	call->easy = curl_easy_init();
 	FG_ASSERT(call->easy != NULL);
 	set_up(call);
-	fg_endpoint_apply(endpoint, call->easy);
+	call->url = fg_endpoint_apply(endpoint, call->easy);
 	return call;
 }
 
@@ -352,6 +352,7 @@ void
 fg_call_free(struct fg_call *call)
 {
 	curl_easy_cleanup(call->easy);
+	curl_url_cleanup(call->url);
 	call->magic = 0;
 	free(call);
 }

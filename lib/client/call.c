@@ -302,7 +302,8 @@ set_up(struct fg_call *call)
 	const struct fg_client *client = call->client;
 
 	FG_EASY_SET(call->easy, CURLOPT_NOSIGNAL, 1L);
-	FG_EASY_SET(call->easy, CURLOPT_PROXY, ""); /* whatever http_proxy says in the environment */
+	/* No proxy, and no look at the environment for one (http_proxy, no_proxy) for each request. */
+	FG_EASY_SET(call->easy, CURLOPT_NOPROXY, "*");
 	FG_EASY_SET(call->easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
 	FG_EASY_SET(call->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	FG_EASY_SET(call->easy, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);

@@ -302,7 +302,8 @@ set_up(struct fg_call *call)
 	const struct fg_client *client = call->client;
 
 	FG_EASY_SET(call->easy, CURLOPT_NOSIGNAL, 1L);
-	FG_EASY_SET(call->easy, CURLOPT_PROXY, ""); /* whatever http_proxy says in the environment */
+	/* No proxy, and no look at the environment for one (http_proxy, no_proxy) for each request. */
+	FG_EASY_SET(call->easy, CURLOPT_NOPROXY, "*");
 	FG_EASY_SET(call->easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
 	FG_EASY_SET(call->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	FG_EASY_SET(call->easy, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
@@ -344,7 +345,7 @@ fg_call_new(struct fg_client *client, const struct fg_endpoint *endpoint)
 	call->easy = curl_easy_init();
 	FG_ASSERT(call->easy != NULL);
 	set_up(call);
-	fg_endpoint_apply(endpoint, call->easy);
+	call->url = fg_endpoint_apply(endpoint, call->easy);
 	return call;
 }
 
@@ -352,6 +353,7 @@ void
 fg_call_free(struct fg_call *call)
 {
 	curl_easy_cleanup(call->easy);
+	curl_url_cleanup(call->url);
 	call->magic = 0;
 	free(call);
 }

@@ -34,8 +34,11 @@ fg_endpoint_is_plain(const struct fg_endpoint *endpoint)
 	return !endpoint->tls && endpoint->version == FG_HTTP_1_1;
 }
 
-/* Sets all that calls to this endpoint have in common. */
-void fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy);
+/*
+ * Sets all that calls to this endpoint have in common. Returns the URL as libcurl has read it (a CURLU), which spares
+ * it reading the text anew for each request; the caller frees it, later than the easy handle.
+ */
+void *fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy);
 
 struct fg_call_list {
 	struct fg_call *first;
@@ -59,7 +62,7 @@ struct fg_call {
 	enum fg_call_state state;
 	struct fg_client *client;
 	const struct fg_endpoint *endpoint;
-	void *easy; /* owned CURL */
+	void *easy, *url; /* owned CURL, CURLU */
 	struct fg_call *next, **link; /* in the list of its state; link NULL: in none */
 	struct fg_socket *socket; /* borrowed; the connection it is on, NULL: none, or closed */
 	struct fg_call *socket_next, **socket_link; /* in socket->calls */

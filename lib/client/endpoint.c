@@ -70,14 +70,18 @@ apply_tls(const struct fg_endpoint *endpoint, void *easy)
 		FG_EASY_SET(easy, CURLOPT_CONNECT_TO, endpoint->connect_to);
 }
 
-void
+void *
 fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy)
 {
-	FG_EASY_SET(easy, CURLOPT_URL, endpoint->url);
+	CURLU *url = curl_url();
+
+	FG_ASSERT(url != NULL && curl_url_set(url, CURLUPART_URL, endpoint->url, 0) == CURLUE_OK);
+	FG_EASY_SET(easy, CURLOPT_CURLU, url);
 	FG_EASY_SET(easy, CURLOPT_HTTP_VERSION, http_version(endpoint));
 	if (endpoint->version == FG_HTTP_2)
 		FG_EASY_SET(easy, CURLOPT_PIPEWAIT, 1L);
 	FG_EASY_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)((endpoint->connect_timeout + FG_US_PER_MS - 1) / FG_US_PER_MS));
 	if (endpoint->tls)
 		apply_tls(endpoint, easy);
+	return url;
 }

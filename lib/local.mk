@@ -1,7 +1,7 @@
 # The library: everything but the process (fcgi-app/). Linked into the program, the tests and the fuzz targets.
 noinst_LIBRARIES += lib/libfaregate.a
 lib_libfaregate_a_SOURCES =
-lib_libfaregate_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(YAML_CFLAGS) $(PCRE2_CFLAGS)
+lib_libfaregate_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(YAML_CFLAGS) $(PCRE2_CFLAGS) $(OPENSSL_CFLAGS)
 EXTRA_DIST += lib/README.md
 
 include lib/base/local.mk

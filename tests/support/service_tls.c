@@ -5,7 +5,6 @@
 
 #include "support/service_internal.h"
 
-#ifdef HAVE_OPENSSL
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -150,57 +149,3 @@ service_make_cert(const char *dir, const char *prefix, const char *name)
 	EVP_PKEY_free(ca_key);
 	return ok;
 }
-
-#else
-
-void *
-tls_server_new(const struct service_options *options)
-{
-	(void)options;
-	return NULL;
-}
-
-void *
-tls_conn_new(void *server, int fd)
-{
-	(void)server;
-	(void)fd;
-	return NULL;
-}
-
-void
-tls_conn_free(void *tls)
-{
-	(void)tls;
-}
-
-ssize_t
-tls_read(void *tls, void *p, size_t len, bool *wants_write)
-{
-	(void)tls;
-	(void)p;
-	(void)len;
-	(void)wants_write;
-	errno = ENOTSUP;
-	return 0;
-}
-
-ssize_t
-tls_write(void *tls, const void *p, size_t len)
-{
-	(void)tls;
-	(void)p;
-	(void)len;
-	errno = ENOTSUP;
-	return 0;
-}
-
-bool
-service_make_cert(const char *dir, const char *prefix, const char *name)
-{
-	(void)dir;
-	(void)prefix;
-	(void)name;
-	return false;
-}
-#endif

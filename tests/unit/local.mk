@@ -10,7 +10,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/admin_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
-	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
+	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
 	tests/unit/config_store_test.c \
 	tests/unit/config_policy_test.c \
@@ -35,5 +35,5 @@ tests_unit_unit_SOURCES = \
 	tests/unit/var_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
-tests_unit_unit_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(CUNIT_LIBS) $(OPENSSL_LIBS)
+tests_unit_unit_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(CUNIT_LIBS)
 endif

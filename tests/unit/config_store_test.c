@@ -57,8 +57,8 @@ mistakes(void)
 	    "f:2:19: store.password: means nothing to store: memory; add url: redis://…\n");
 	EXPECT_ERRORS("version: 1\nstore: {url: \"redis://:a@h\", password: b}" REST,
 	    "f:2:40: store.password: stands in the url, too; keep one of them\n");
-	EXPECT_ERRORS("version: 1\nstore: {url: memory, ca: nosuch}" REST,
-	    "f:2:22: store.ca: CA cannot be read\n");
+	EXPECT_ERRORS("version: 1\nstore: {url: \"redis://h\", ca: nosuch}" REST,
+	    "f:2:31: store.ca: nosuch cannot be read: No such file or directory\n");
 }
 
 void

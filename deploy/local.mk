@@ -29,8 +29,8 @@ uninstall-local:
 
 # A Debian package of what `make dist` packs, built as Debian builds it: in faregate_VERSION_ARCH.deb. Takes debhelper.
 EXTRA_DIST += deploy/debian/README.Debian deploy/debian/changelog deploy/debian/control deploy/debian/copyright \
-	deploy/debian/postrm deploy/debian/faregate.docs deploy/debian/faregate.lighttpd deploy/debian/faregate.site deploy/debian/rules \
-	deploy/debian/source/format
+	deploy/debian/faregate.docs deploy/debian/faregate.lighttpd deploy/debian/faregate.site deploy/debian/postrm \
+	deploy/debian/prerm deploy/debian/rules deploy/debian/source/format
 .PHONY: deb
 deb: dist
 	rm -rf deb-build && $(MKDIR_P) deb-build

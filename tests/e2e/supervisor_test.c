@@ -362,6 +362,40 @@ a_pool_that_stops_leaves_nothing_behind(void)
 }
 
 static bool
+is_told(const char *begin)
+{
+	char text[1024];
+
+	if (bed_next_notify(&bed, text, sizeof(text)) && strncmp(text, begin, strlen(begin)) == 0)
+		return true;
+	fprintf(stderr, "e2e: the service manager is told \"%s\", not \"%s\"\n", text, begin);
+	return false;
+}
+
+/* Each RELOADING is followed by a READY, or systemd waits for it; a stop may take as long as the drain. */
+static void
+the_service_manager_is_told(void)
+{
+	char text[1024] = "", *at;
+	int64_t now = bed_now_ms();
+
+	scene_open(FRONT_LIGHTTPD, "drain-timeout: 2m\n");
+	kill(bed.pool, SIGHUP);
+	CU_ASSERT(bed_next_notify(&bed, text, sizeof(text)));
+	at = strstr(text, "RELOADING=1\nMONOTONIC_USEC=");
+	CU_ASSERT(at == text && strtoll(strrchr(text, '=') + 1, NULL, 10) >= now * 1000);
+	CU_ASSERT(is_told("READY=1\nSTATUS=2 workers, configuration 2"));
+	write_config("no-such-key: 1\n", "two");
+	kill(bed.pool, SIGHUP);
+	CU_ASSERT(is_told("RELOADING=1\n"));
+	CU_ASSERT(is_told("READY=1\nSTATUS=2 workers, configuration 2"));
+	kill(bed.pool, SIGTERM);
+	CU_ASSERT(is_told("STOPPING=1\nEXTEND_TIMEOUT_USEC=130000000"));
+	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	scene_close();
+}
+
+static bool
 worker_is_gone(void *arg)
 {
 	const struct cast *cast = arg;
@@ -464,6 +498,7 @@ suite_supervisor(void)
 	ADD_SCENE(suite, a_drain_has_an_end);
 	ADD_SCENE(suite, a_second_term_leaves_now);
 	ADD_SCENE(suite, a_pool_that_stops_leaves_nothing_behind);
+	ADD_SCENE(suite, the_service_manager_is_told);
 	ADD_SCENE(suite, workers_do_not_outlive_their_supervisor);
 	ADD_SCENE(suite, a_start_that_cannot_succeed_says_why);
 	ADD_SCENE(suite, workers_become_their_user);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/limits.h"
 #include "client/client_internal.h"
 
 /* Small: a call that waits for a slow service holds the first; one that sends holds the second too. */
@@ -55,8 +56,8 @@ end_head(struct fg_call *call)
 	return true;
 }
 
-static bool
-take_head_line(struct fg_call *call, struct fg_str line)
+bool
+fg_call_take_head_line(struct fg_call *call, struct fg_str line)
 {
 	struct fg_head_item item;
 	enum fg_err err;
@@ -102,7 +103,7 @@ on_head_line(char *p, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 
 	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
-	if (call->state == FG_CALL_DOOMED || !take_head_line(call, (struct fg_str){p, len}))
+	if (call->state == FG_CALL_DOOMED || !fg_call_take_head_line(call, (struct fg_str){p, len}))
 		return 0;
 	return len;
 }
@@ -159,6 +160,7 @@ send_some(struct fg_call *call, char *buf, size_t room)
 		return CURL_READFUNC_PAUSE;
 	}
 	FG_ASSERT(len <= room);
+	call->body_begun = true;
 	if (len == 0 && call->body_left > 0) {
 		/* libcurl would wait for an answer to half a request. */
 		fail(call, FG_ERR_BODY_INCOMPLETE);
@@ -176,6 +178,28 @@ on_send(char *buf, size_t size, size_t count, void *arg)
 
 	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
 	return call->state == FG_CALL_DOOMED ? CURL_READFUNC_ABORT : send_some(call, buf, size * count);
+}
+
+/*
+ * Called for a call with a body whenever something moved, and a last time when libcurl has given it up, while the
+ * connection is still open.
+ */
+static int
+on_progress(void *arg, curl_off_t to_come, curl_off_t came, curl_off_t to_go, curl_off_t went)
+{
+	struct fg_call *call = arg;
+	long system_error = 0;
+
+	(void)to_come;
+	(void)came;
+	(void)to_go;
+	(void)went;
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	if (call->body_begun && call->state == FG_CALL_ACTIVE &&
+	    curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error) == CURLE_OK &&
+	    (system_error == EPIPE || system_error == ECONNRESET))
+		fg_salvage_take(call);
+	return 0;
 }
 
 /* libcurl wants to begin the body again; what was taken from on_send is gone. */
@@ -341,6 +365,8 @@ set_up(struct fg_call *call)
 	FG_EASY_SET(call->easy, CURLOPT_READFUNCTION, on_send);
 	FG_EASY_SET(call->easy, CURLOPT_READDATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_SEEKFUNCTION, on_seek);
+	FG_EASY_SET(call->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	FG_EASY_SET(call->easy, CURLOPT_XFERINFODATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_PREREQFUNCTION, on_request);
 	FG_EASY_SET(call->easy, CURLOPT_PREREQDATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_SOCKOPTFUNCTION, on_open);
@@ -360,6 +386,7 @@ fg_call_new(struct fg_client *client, const struct fg_endpoint *endpoint)
 	call->client = client;
 	call->endpoint = endpoint;
 	fg_task_init(&call->resume, client->loop, fg_call_run_resume, call);
+	fg_buf_init(&call->salvage, FG_MAX_SALVAGE_BYTES);
 	call->easy = curl_easy_init();
 	FG_ASSERT(call->easy != NULL);
 	set_up(call);
@@ -371,6 +398,7 @@ void
 fg_call_free(struct fg_call *call)
 {
 	curl_easy_cleanup(call->easy);
+	fg_buf_fini(&call->salvage);
 	call->magic = 0;
 	free(call);
 }
@@ -387,6 +415,7 @@ set_method(struct fg_call *call, const struct fg_call_spec *spec)
 
 	call->ends_at_head = is_head && has_body;
 	if (shape != call->shape) {
+		FG_EASY_SET(call->easy, CURLOPT_NOPROGRESS, shape == FG_SHAPE_UPLOAD ? 0L : 1L);
 		if (shape == FG_SHAPE_UPLOAD)
 			FG_EASY_SET(call->easy, CURLOPT_UPLOAD, 1L);
 		else if (shape == FG_SHAPE_HEAD)
@@ -503,7 +532,7 @@ fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec)
 	call->started = fg_loop_clock(call->client->loop)->mono;
 	call->times = (struct fg_call_times){.reused = false};
 	call->replayable = spec->replayable;
-	call->sent = call->is_complete = false;
+	call->sent = call->is_complete = call->body_begun = false;
 	call->send_paused = call->body_paused = call->resume_send = call->resume_body = false;
 	set_method(call, spec);
 	if (spec->has_body)

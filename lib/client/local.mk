@@ -3,4 +3,5 @@ lib_libfaregate_a_SOURCES += \
 	lib/client/call.c \
 	lib/client/endpoint.c \
 	lib/client/reuse.c \
+	lib/client/salvage.c \
 	lib/client/head.c lib/client/head.h

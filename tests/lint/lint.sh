@@ -37,7 +37,7 @@ third() { # HEADER PLACE
 	sources lib fcgi-app | xargs grep -HnE "^#include <$1>" | grep -vE "^$2:" | wrong "<$1> belongs to $2"
 }
 third 'curl/[a-z]*\.h' 'lib/client/[a-z_]*\.c'
-third 'openssl/[a-z0-9]*\.h' 'lib/client/reuse\.c'
+third 'openssl/[a-z0-9]*\.h' 'lib/client/(reuse|salvage)\.c'
 third 'yaml\.h' 'lib/conf/[a-z_]*\.c'
 third 'ev\.h' 'lib/loop/[a-z_]*\.c'
 third '(fcgiapp|fcgi_config|fastcgi|fcgi_stdio|fcgios)\.h' 'fcgi-app/fcgi\.c'

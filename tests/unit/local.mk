@@ -10,7 +10,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/admin_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
-	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c tests/unit/client_reuse_test.c \
+	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
+	tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \

@@ -4,6 +4,7 @@
  * client.c  the multi handle on the loop: sockets, the timer, starting and ending of calls
  * call.c    one call: the easy handle's options, and libcurl's callbacks turned into ours
  * salvage.c what a service had answered when the sending of the body failed
+ * result.c  what the end of a call means
  * reuse.c   which socket a call is about to go out on, and whether a kept-alive one may be used
  * endpoint.c, head.c
  */
@@ -144,8 +145,6 @@ void fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec);
 bool fg_call_take_head_line(struct fg_call *call, struct fg_str line);
 /* Task of call->resume. */
 void fg_call_run_resume(void *arg);
-/* Why a call ended that libcurl ended with code (a CURLcode). */
-enum fg_err fg_call_result(const struct fg_call *call, int code);
 
 /* ---- client.c */
 
@@ -157,6 +156,11 @@ struct fg_socket *fg_client_attach(struct fg_call *call, int fd);
 int fg_client_on_close(void *arg, int fd);
 /* Takes the call from libcurl and runs on_end. code: a CURLcode. Not inside libcurl. */
 void fg_client_end(struct fg_client *client, struct fg_call *call, int code);
+
+/* ---- result.c */
+
+/* Why a call ended that libcurl ended with code (a CURLcode). */
+enum fg_err fg_call_result(const struct fg_call *call, int code);
 
 /* ---- salvage.c */
 

@@ -47,7 +47,7 @@ verify_hmac(const struct fg_jws *jws, const struct fg_key *key)
 static size_t
 ecdsa_to_der(const struct fg_jws *jws, unsigned char *der)
 {
-	size_t half = jws->alg == FG_ALG_ES256 ? 32 : jws->alg == FG_ALG_ES384 ? 48 : 66;
+	size_t half = fg_curve_by_alg(jws->alg)->bytes;
 	ECDSA_SIG *sig;
 	BIGNUM *r, *s;
 	int len = 0;

@@ -141,6 +141,7 @@ kids_are_only_compared(void)
 	struct maker_key *key = maker_key_new("ES256"), *other = maker_key_new("ES256");
 	struct fg_key_set *keys = token_keys(maker_jwks(maker_jwk(key, "\"kid\":\"a\""), maker_jwk(other, "\"kid\":\"b\""), NULL, NULL));
 	struct fg_key_set *without = token_keys(maker_jwk(key, NULL));
+	struct fg_key_set *mixed = token_keys(maker_jwks(maker_jwk(key, NULL), maker_jwk(other, "\"kid\":\"b\""), NULL, NULL));
 	char header[128];
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(kids); i++) {
@@ -148,6 +149,10 @@ kids_are_only_compared(void)
 		CU_ASSERT_EQUAL(token_judge(maker_token(key, header, TOKEN_PAYLOAD), keys, NULL), FG_ERR_TOKEN_KEY_UNKNOWN);
 		/* A PEM file or a secret has no kid: any token may name one. */
 		CU_ASSERT_EQUAL(token_judge(maker_token(key, header, TOKEN_PAYLOAD), without, NULL), FG_OK);
+		CU_ASSERT_EQUAL(token_judge(maker_token(key, header, TOKEN_PAYLOAD), mixed, NULL), FG_OK);
+		CU_ASSERT_EQUAL(token_judge(maker_token(other, header, TOKEN_PAYLOAD), mixed, NULL), FG_ERR_TOKEN_KEY_UNKNOWN);
+		CU_ASSERT_EQUAL(token_judge(maker_token(other, header, TOKEN_PAYLOAD), without, NULL),
+		    FG_ERR_TOKEN_SIGNATURE_INVALID);
 	}
 	CU_ASSERT_EQUAL(token_judge(maker_token(key, "{\"alg\":\"ES256\",\"kid\":\"a\"}", TOKEN_PAYLOAD), keys, NULL), FG_OK);
 	/* The other key's kid on this one's signature: that key alone is tried. */
@@ -158,6 +163,7 @@ kids_are_only_compared(void)
 	maker_key_free(other);
 	fg_key_set_release(keys);
 	fg_key_set_release(without);
+	fg_key_set_release(mixed);
 }
 
 /* ---- other spellings of a good token */

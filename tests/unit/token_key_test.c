@@ -221,6 +221,15 @@ pem(void)
 	char *a = maker_pem(rsa, NULL, NULL), *b = maker_pem(ed, NULL, NULL), *c = make_certificate(), *all = NULL;
 	static const char private_key[] = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
 	    "-----END PRIVATE KEY-----\n";
+	static const char pkcs1[] =
+	    "-----BEGIN RSA PUBLIC KEY-----\n"
+	    "MIIBCgKCAQEA0LMjPZ0GvS4m+s0doS7QZqkepL0VmtP4ntLbjsAjYr6cCtGbgT9W\n"
+	    "E4PlfXlwLvyKD2HcZMwYugUrY7rOiRhRYb4NXGsGKu+/DFraeZwV0wh9qfk1qxnJ\n"
+	    "gmqJu9H14ySwi/YeU3UPJr8Jd5aEWqy3Qlmm8d2Yx1YSHcQOWCt3kIFFTa1k+UD2\n"
+	    "Jh8Uxq1oRuR7iosAzEOjdWEgYsSlfCBReWbdJ8bN/6W6fdCAXqOAwo/TYJsHRX8U\n"
+	    "USvqfo6yNmcN0rYF3/7YLfaRN3YayJsI7BIOLzlwO+NGqkVVG5okSdr5y/MOCNKc\n"
+	    "BIfDb3b5r+QLVnm4H8hjDMu4k1zPlaNCswIDAQAB\n"
+	    "-----END RSA PUBLIC KEY-----\n";
 	struct fg_key_report report;
 	struct fg_key_set *keys;
 
@@ -232,6 +241,8 @@ pem(void)
 	CU_ASSERT_EQUAL(token_judge(maker_token(rsa, "{\"alg\":\"RS256\",\"kid\":\"any\"}", TOKEN_PAYLOAD), keys, NULL), FG_OK);
 	CU_ASSERT_EQUAL(token_judge(maker_token(ed, "{\"alg\":\"EdDSA\"}", TOKEN_PAYLOAD), keys, NULL), FG_OK);
 	CU_ASSERT_EQUAL(fg_key_type(fg_key_set_at(keys, 2)), FG_KEY_EC_P256);
+	fg_key_set_release(keys);
+	CU_ASSERT_EQUAL(load(strdup(pkcs1), &keys, &report), FG_OK);
 	fg_key_set_release(keys);
 	CU_ASSERT_EQUAL(load(strdup(private_key), &keys, &report), FG_ERR_SYNTAX);
 	CU_ASSERT_PTR_NOT_NULL(strstr(report.message, "a private key"));

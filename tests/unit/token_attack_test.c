@@ -191,8 +191,8 @@ one_spelling_alone(void)
 	static const struct {
 		const char *insert;
 		int where; /* 0: the start, 1: before the first dot, 2: the end, 3: before the second dot */
-	} cases[] = {{" ", 0}, {"\n", 2}, {" ", 2}, {"=", 1}, {"=", 2}, {"==", 2}, {".", 2}, {".", 0}, {"\t", 1}, {"+", 2}, {"%3D", 2}, {"=", 3}, {" ", 3},
-	    {"\n", 3}, {"/", 3}};
+	} cases[] = {{" ", 0}, {"\n", 2}, {" ", 2}, {"=", 1}, {"=", 2}, {"==", 2}, {".", 2}, {".", 0}, {"\t", 1}, {"+", 2}, {"%3D", 2},
+	    {"=", 3}, {" ", 3}, {"\n", 3}, {"/", 3}};
 	const size_t places[] = {0, dot, len, second_dot};
 
 	CU_ASSERT_EQUAL(token_judge(strdup(good), keys, NULL), FG_OK);

@@ -227,7 +227,7 @@ has_recovered(void *arg)
 
 	if (told->told > 0 && told->err == FG_OK)
 		return true;
-	if (told->told > 0)
+	if (told->told > 0 && fg_redis_is_available(told->scene->redis, FG_STR("any")))
 		redis_told_start(told->scene, told, "any", "SET any 1");
 	return false;
 }

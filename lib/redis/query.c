@@ -65,27 +65,58 @@ fg_redis_query_forget(struct fg_redis_query *query)
 	free(query);
 }
 
-static void
-add_length(struct fg_buf *out, char kind, size_t n)
+/* Bytes that a command takes at most: each item has "$", a length of up to 20 digits, and two line ends. */
+static size_t
+room_for(const struct fg_str *items, size_t count)
 {
-	fg_buf_add_char(out, kind);
-	fg_buf_add_u64(out, n);
-	fg_buf_add(out, FG_STR("\r\n"));
-}
+	size_t room = 0;
 
-static void
-add_bulk(struct fg_buf *out, struct fg_str s)
-{
-	add_length(out, '$', s.len);
-	fg_buf_add(out, s);
-	fg_buf_add(out, FG_STR("\r\n"));
-}
-
-static void
-add_bulks(struct fg_buf *out, const struct fg_str *items, size_t count)
-{
 	for (size_t i = 0; i < count; i++)
-		add_bulk(out, items[i]);
+		room += items[i].len + 25;
+	return room;
+}
+
+static char *
+put_number(char *p, size_t n)
+{
+	char digits[20], *first = digits + sizeof(digits);
+
+	do
+		*--first = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	return mempcpy(p, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+static char *
+put_length(char *p, char kind, size_t n)
+{
+	*p++ = kind;
+	p = put_number(p, n);
+	return mempcpy(p, "\r\n", 2);
+}
+
+static char *
+put_bulks(char *p, const struct fg_str *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		p = put_length(p, '$', items[i].len);
+		if (items[i].len > 0)
+			p = mempcpy(p, items[i].p, items[i].len);
+		p = mempcpy(p, "\r\n", 2);
+	}
+	return p;
+}
+
+/* False when it is too large. */
+static bool
+make_command(struct fg_redis_query *query, const struct fg_str *argv, size_t argc)
+{
+	char *begin = fg_buf_reserve(&query->bytes, 25 + room_for(argv, argc));
+
+	if (begin == NULL)
+		return false;
+	query->bytes.len = (size_t)(put_bulks(put_length(begin, '*', argc), argv, argc) - begin);
+	return true;
 }
 
 void
@@ -106,15 +137,13 @@ fg_redis_query_own(struct fg_redis *redis, const struct fg_str *argv, size_t arg
 	query->is_own = true;
 	query->fn = fn;
 	query->arg = arg;
-	add_length(&query->bytes, '*', argc);
-	add_bulks(&query->bytes, argv, argc);
-	FG_ASSERT(!query->bytes.failed);
+	FG_ASSERT(make_command(query, argv, argc));
 	return query;
 }
 
 /* A user's query, its bytes made: on its way. */
 static struct fg_redis_query *
-launch(struct fg_redis_query *query, fg_redis_fn *on_reply, void *arg)
+launch(struct fg_redis_query *query, bool is_made, fg_redis_fn *on_reply, void *arg)
 {
 	struct fg_redis *redis = query->redis;
 
@@ -123,7 +152,7 @@ launch(struct fg_redis_query *query, fg_redis_fn *on_reply, void *arg)
 	redis->stats.queries++;
 	redis->stats.in_flight++;
 	fg_redis_query_set_deadline(query);
-	if (query->bytes.failed)
+	if (!is_made)
 		fg_redis_query_fail_later(query, FG_ERR_STORE_ERROR);
 	else if (redis->open_count > FG_MAX_REDIS_QUERIES)
 		fg_redis_query_fail_later(query, FG_ERR_STORE_UNAVAILABLE);
@@ -142,24 +171,28 @@ struct fg_redis_query *
 fg_redis_eval(struct fg_redis *redis, const struct fg_redis_script *script, const struct fg_str *keys, size_t key_count,
     const struct fg_str *args, size_t arg_count, fg_redis_fn *on_reply, void *arg)
 {
+	static const struct fg_str evalsha = FG_STR_INIT("$7\r\nEVALSHA\r\n$40\r\n");
 	struct fg_redis_query *query = take_query(redis);
-	struct fg_buf *out = &query->bytes;
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%zu", key_count);
+	char number[20];
+	struct fg_str count = {number, (size_t)(put_number(number, key_count) - number)};
+	char *begin = fg_buf_reserve(&query->bytes, 128 + room_for(keys, key_count) + room_for(args, arg_count)), *p = begin;
 
 	FG_ASSERT(key_count > 0);
 	query->script = script;
 	query->slot = slot_of(redis, keys[0]);
 	query->argc = (unsigned)(3 + key_count + arg_count);
-	add_length(out, '*', query->argc);
-	fg_buf_add(out, FG_STR("$7\r\nEVALSHA\r\n$40\r\n"));
-	fg_buf_append(out, script->sha1, FG_REDIS_SHA1_HEX);
-	fg_buf_add(out, FG_STR("\r\n"));
-	query->tail_at = out->len;
-	add_bulk(out, (struct fg_str){digits, (size_t)len});
-	add_bulks(out, keys, key_count);
-	add_bulks(out, args, arg_count);
-	return launch(query, on_reply, arg);
+	if (begin != NULL) {
+		p = put_length(p, '*', query->argc);
+		p = mempcpy(p, evalsha.p, evalsha.len);
+		p = mempcpy(p, script->sha1, FG_REDIS_SHA1_HEX);
+		p = mempcpy(p, "\r\n", 2);
+		query->tail_at = (size_t)(p - begin);
+		p = put_bulks(p, &count, 1);
+		p = put_bulks(p, keys, key_count);
+		p = put_bulks(p, args, arg_count);
+		query->bytes.len = (size_t)(p - begin);
+	}
+	return launch(query, begin != NULL, on_reply, arg);
 }
 
 struct fg_redis_query *
@@ -170,9 +203,7 @@ fg_redis_command(struct fg_redis *redis, struct fg_str key, const struct fg_str 
 
 	FG_ASSERT(argc > 0);
 	query->slot = slot_of(redis, key);
-	add_length(&query->bytes, '*', argc);
-	add_bulks(&query->bytes, argv, argc);
-	return launch(query, on_reply, arg);
+	return launch(query, make_command(query, argv, argc), on_reply, arg);
 }
 
 void
@@ -321,7 +352,7 @@ expire(struct fg_redis_query *query)
 {
 	struct fg_redis *redis = query->redis;
 	struct fg_redis_node *node = query->is_own ? NULL : query->node;
-	enum fg_err err = query->state == FG_REDIS_Q_RETRYING ? FG_ERR_STORE_NOT_READY : FG_ERR_STORE_TIMEOUT;
+	enum fg_err err = query->was_put_off ? FG_ERR_STORE_NOT_READY : FG_ERR_STORE_TIMEOUT;
 
 	if (query->state == FG_REDIS_Q_SENT)
 		tell(query, err, NULL); /* and its place is kept for the late reply */
@@ -425,6 +456,7 @@ ask_again(struct fg_redis_query *query, struct fg_str text)
 		redis->stats.retries++;
 		query->state = FG_REDIS_Q_RETRYING;
 		query->asking = false;
+		query->was_put_off = true;
 		fg_redis_list_add(&redis->retrying, &query->place);
 		if (!fg_timer_is_active(&redis->retry))
 			fg_timer_start(&redis->retry, RETRY_USEC);

@@ -303,6 +303,7 @@ struct fg_redis_query {
 	bool is_own;      /* asked by this library: not counted */
 	bool sends_source; /* EVAL instead of EVALSHA */
 	bool asking;
+	bool was_put_off; /* by TRYAGAIN */
 	unsigned argc;
 	size_t tail_at;    /* of a script's bytes: where what EVAL and EVALSHA have in common begins */
 	struct fg_buf bytes; /* the command as it is sent; EVALSHA for a script */

@@ -89,13 +89,19 @@ on_patience(struct fg_timer *timer, void *arg)
 void
 redis_scene_wait(struct redis_scene *scene, bool (*check)(void *arg), void *arg)
 {
-	struct fg_timer timer;
-	bool out_of_patience = false;
+	struct fg_timer timer, wake;
+	bool out_of_patience = false, is_awake;
 
+	fg_timer_init(&wake, scene->loop, on_patience, &is_awake);
 	fg_timer_init(&timer, scene->loop, on_patience, &out_of_patience);
 	fg_timer_start(&timer, PATIENCE_SECONDS * (fg_usec)FG_US_PER_S);
-	while (!check(arg) && !out_of_patience)
+	while (!check(arg) && !out_of_patience) {
+		/* What check() started may be over at the end of a turn, before the loop waits. */
+		if (!fg_timer_is_active(&wake))
+			fg_timer_start(&wake, 5 * FG_US_PER_MS);
 		fg_loop_turn(scene->loop, true);
+	}
+	fg_timer_stop(&wake);
 	fg_timer_stop(&timer);
 	CU_ASSERT_FATAL(!out_of_patience);
 }

@@ -10,6 +10,22 @@
 /* Longer than anything here takes, under sanitizers on a busy machine too. */
 enum { PATIENCE_SECONDS = 60, MAX_WORDS = 16 };
 
+struct redis_server *redis_suite_server;
+
+int
+redis_suite_set_up(void)
+{
+	redis_suite_server = redis_server_start(NULL);
+	return 0;
+}
+
+int
+redis_suite_tear_down(void)
+{
+	redis_server_stop(redis_suite_server);
+	return 0;
+}
+
 static void
 on_log(void *arg, struct fg_str line)
 {
@@ -33,6 +49,13 @@ redis_scene_open(struct redis_scene *scene)
 	fg_buf_init(&scene->log_seen, 1024 * 1024);
 	scene->log = (struct fg_log){.level = FG_LOG_DEBUG, .write = on_log, .arg = scene};
 	scene->loop = fg_loop_new();
+}
+
+void
+redis_scene_open_served(struct redis_scene *scene)
+{
+	redis_scene_open(scene);
+	redis_scene_connect(scene, "redis://127.0.0.1:%d/0", redis_server_port(redis_suite_server));
 }
 
 void

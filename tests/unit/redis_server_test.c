@@ -5,29 +5,6 @@
 #include "support/redis_server.h"
 #include "unit/redis_scene.h"
 
-static struct redis_server *server; /* of the suite; a test leaves it as it was */
-
-static int
-set_up(void)
-{
-	server = redis_server_start(NULL);
-	return 0;
-}
-
-static int
-tear_down(void)
-{
-	redis_server_stop(server);
-	return 0;
-}
-
-static void
-open_scene(struct redis_scene *scene)
-{
-	redis_scene_open(scene);
-	redis_scene_connect(scene, "redis://127.0.0.1:%d/0", redis_server_port(server));
-}
-
 /* ---- well */
 
 static void
@@ -37,7 +14,7 @@ commands_are_answered(void)
 	struct redis_told told;
 	struct fg_redis_stats stats;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	told = redis_ask(&scene, "SET a 1");
 	CU_ASSERT_EQUAL(told.err, FG_OK);
 	CU_ASSERT_EQUAL(told.type, FG_REDIS_STATUS);
@@ -82,7 +59,7 @@ bytes_are_safe(void)
 	char bytes[256 + 32], key[256];
 	size_t len = 256;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	/* Gives the number of bytes that are not what they should be. */
 	fg_redis_script_init(&script,
 	    FG_STR("local n = 0 for i = 1, 256 do if ARGV[1]:byte(i) ~= i - 1 or KEYS[1]:byte(i) ~= 256 - i then n = n + 1 end end "
@@ -109,16 +86,16 @@ scripts_are_loaded_when_needed(void)
 	struct fg_redis_script script;
 
 	fg_redis_script_init(&script, FG_STR(source));
-	open_scene(&scene);
-	redis_server_do(server, "SCRIPT FLUSH");
-	redis_server_do(server, "DEL counter");
+	redis_scene_open_served(&scene);
+	redis_server_do(redis_suite_server, "SCRIPT FLUSH");
+	redis_server_do(redis_suite_server, "DEL counter");
 	for (int i = 1; i <= 3; i++) {
 		told = redis_run(&scene, &script, "counter", "5");
 		CU_ASSERT_EQUAL(told.err, FG_OK);
 		CU_ASSERT_EQUAL(told.count, 3);
 		CU_ASSERT_EQUAL(redis_scene_stats(&scene).scripts_loaded, 1);
 	}
-	redis_server_do(server, "SCRIPT FLUSH");
+	redis_server_do(redis_suite_server, "SCRIPT FLUSH");
 	told = redis_run(&scene, &script, "counter", "5");
 	CU_ASSERT_EQUAL(told.err, FG_OK);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).scripts_loaded, 2);
@@ -135,18 +112,18 @@ unix_socket_and_database(void)
 	struct redis_scene scene;
 
 	redis_scene_open(&scene);
-	redis_scene_connect(&scene, "redis+unix://%s?db=3", redis_server_socket(server));
+	redis_scene_connect(&scene, "redis+unix://%s?db=3", redis_server_socket(redis_suite_server));
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET where unix").err, FG_OK);
 	/* Host names are resolved off the loop. */
-	redis_scene_connect(&scene, "redis://localhost:%d/3", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://localhost:%d/3", redis_server_port(redis_suite_server));
 	CU_ASSERT_STRING_EQUAL(redis_ask(&scene, "GET where").text, "unix");
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d/4", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d/4", redis_server_port(redis_suite_server));
 	CU_ASSERT_EQUAL(redis_ask(&scene, "GET where").type, FG_REDIS_NIL);
 	/* A database that is not there: nothing may go to another one. */
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d/99", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d/99", redis_server_port(redis_suite_server));
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET where astray").err, FG_ERR_STORE_REFUSED);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "DB index is out of range"), 1);
-	redis_scene_connect(&scene, "redis://no-such-name.invalid:%d", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://no-such-name.invalid:%d", redis_server_port(redis_suite_server));
 	CU_ASSERT_EQUAL(redis_ask(&scene, "GET where").err, FG_ERR_STORE_UNREACHABLE);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "name is not known"), 1);
 	redis_scene_close(&scene);
@@ -179,8 +156,8 @@ many_share_one_connection(void)
 	first_of_many = calloc(MANY, sizeof(*first_of_many));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(first_of_many);
 	told_in_order = 0;
-	open_scene(&scene);
-	redis_server_do(server, "DEL many");
+	redis_scene_open_served(&scene);
+	redis_server_do(redis_suite_server, "DEL many");
 	for (unsigned i = 0; i < MANY; i++) {
 		first_of_many[i].then = count_in_order;
 		redis_told_start(&scene, &first_of_many[i], "", "INCR many");
@@ -210,7 +187,7 @@ callbacks_may_start_and_cancel(void)
 	struct redis_told told = {.then = cancel_and_start};
 
 	victim = successor = (struct redis_told){.told = 0};
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	redis_told_start(&scene, &told, "", "ECHO first");
 	redis_told_start(&scene, &victim, "", "ECHO victim");
 	redis_told_wait(&told);
@@ -231,9 +208,9 @@ refused_connection(void)
 	struct redis_told told;
 	struct fg_redis_stats stats;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "PING").err, FG_OK);
-	redis_server_kill(server);
+	redis_server_kill(redis_suite_server);
 	/* The first may find the connection closed under it, or not be able to make one. */
 	redis_scene_until_open(&scene, FG_ERR_STORE_UNREACHABLE);
 	CU_ASSERT(!fg_redis_is_available(scene.redis, FG_STR_NONE));
@@ -248,7 +225,7 @@ refused_connection(void)
 	CU_ASSERT_EQUAL(stats.breakers_open, 1);
 	CU_ASSERT(stats.open_since > 0);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store fails"), 1);
-	redis_server_again(server);
+	redis_server_again(redis_suite_server);
 	redis_scene_recover(&scene);
 	stats = redis_scene_stats(&scene);
 	CU_ASSERT_EQUAL(stats.breakers_open, 0);
@@ -266,10 +243,10 @@ scripts_survive_a_restart(void)
 	struct fg_redis_script script;
 
 	fg_redis_script_init(&script, FG_STR("return redis.call('INCR', KEYS[1])"));
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	CU_ASSERT_EQUAL(redis_run(&scene, &script, "restart", NULL).err, FG_OK);
-	redis_server_kill(server);
-	redis_server_again(server);
+	redis_server_kill(redis_suite_server);
+	redis_server_again(redis_suite_server);
 	redis_scene_recover(&scene);
 	CU_ASSERT_EQUAL(redis_run(&scene, &script, "restart", NULL).integer, 1);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).scripts_loaded, 2);
@@ -282,10 +259,10 @@ idle_connections_may_be_closed(void)
 {
 	struct redis_scene scene;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	for (int i = 1; i <= 20; i++) {
 		CU_ASSERT_EQUAL(redis_ask(&scene, "PING").err, FG_OK);
-		redis_server_do(server, "CLIENT KILL TYPE normal SKIPME yes");
+		redis_server_do(redis_suite_server, "CLIENT KILL TYPE normal SKIPME yes");
 		while (redis_scene_stats(&scene).disconnects < (uint64_t)i)
 			fg_loop_turn(scene.loop, true);
 	}
@@ -299,7 +276,7 @@ idle_connections_may_be_closed(void)
 void
 suite_redis_server(void)
 {
-	CU_pSuite suite = CU_add_suite("redis_server", set_up, tear_down);
+	CU_pSuite suite = CU_add_suite("redis_server", redis_suite_set_up, redis_suite_tear_down);
 
 	ADD_TEST(suite, commands_are_answered);
 	ADD_TEST(suite, bytes_are_safe);

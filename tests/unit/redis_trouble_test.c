@@ -7,29 +7,6 @@
 #include "support/redis_server.h"
 #include "unit/redis_scene.h"
 
-static struct redis_server *server; /* of the suite; a test leaves it as it was */
-
-static int
-set_up(void)
-{
-	server = redis_server_start(NULL);
-	return 0;
-}
-
-static int
-tear_down(void)
-{
-	redis_server_stop(server);
-	return 0;
-}
-
-static void
-open_scene(struct redis_scene *scene)
-{
-	redis_scene_open(scene);
-	redis_scene_connect(scene, "redis://127.0.0.1:%d/0", redis_server_port(server));
-}
-
 /* ---- a server that hangs */
 
 static void
@@ -42,9 +19,9 @@ hang(void)
 	redis_scene_open(&scene);
 	scene.options.deadline = 10 * FG_US_PER_MS;
 	scene.options.connect_timeout = 100 * FG_US_PER_MS;
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(redis_suite_server));
 	redis_scene_recover(&scene);
-	redis_server_pause(server);
+	redis_server_pause(redis_suite_server);
 	redis_scene_until_open(&scene, FG_ERR_STORE_TIMEOUT);
 	for (int i = 0; i < 200; i++) {
 		told = redis_ask(&scene, "PING");
@@ -56,7 +33,7 @@ hang(void)
 	CU_ASSERT(stats.failures[FG_REDIS_FAILURE(FG_ERR_STORE_TIMEOUT)] < 2 * scene.options.breaker_failures);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store fails"), 1);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "reason=store_timeout"), 1);
-	redis_server_resume(server);
+	redis_server_resume(redis_suite_server);
 	redis_scene_recover(&scene);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).breakers_open, 0);
 	redis_scene_close(&scene);
@@ -77,19 +54,19 @@ hung_connections_are_replaced(void)
 	struct redis_scene scene;
 
 	redis_scene_open(&scene);
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(redis_suite_server));
 	redis_scene_recover(&scene);
 	redis_scene_close(&scene);
 	redis_scene_open(&scene);
 	scene.options.deadline = 20 * FG_US_PER_MS;
 	scene.options.hang_after = 60 * FG_US_PER_MS;
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(redis_suite_server));
 	redis_scene_recover(&scene);
-	redis_server_pause(server);
+	redis_server_pause(redis_suite_server);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "PING").err, FG_ERR_STORE_TIMEOUT);
 	redis_scene_wait(&scene, has_hung, &scene);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).disconnects, 1);
-	redis_server_resume(server);
+	redis_server_resume(redis_suite_server);
 	redis_scene_recover(&scene);
 	CU_ASSERT(redis_scene_stats(&scene).connects >= 2);
 	redis_scene_close(&scene);
@@ -113,8 +90,8 @@ slow_answer(void)
 	           "repeat t = redis.call('TIME') until t[1] * 1000000 + t[2] > until_us return 'late'"));
 	redis_scene_open(&scene);
 	scene.options.deadline = 200 * FG_US_PER_MS;
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(server));
-	redis_server_do(server, "CONFIG SET busy-reply-threshold 5000");
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(redis_suite_server));
+	redis_server_do(redis_suite_server, "CONFIG SET busy-reply-threshold 5000");
 	redis_scene_recover(&scene);
 	told = redis_run(&scene, &script, "slow", "400");
 	CU_ASSERT_EQUAL(told.err, FG_ERR_STORE_TIMEOUT);
@@ -134,14 +111,14 @@ cancelled_while_waiting(void)
 	struct redis_scene scene;
 	struct redis_told told = {.told = 0};
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	redis_scene_recover(&scene);
-	redis_server_pause(server);
+	redis_server_pause(redis_suite_server);
 	redis_told_start(&scene, &told, "", "SET cancelled 1");
 	fg_loop_turn(scene.loop, false);
 	fg_redis_cancel(told.query);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).in_flight, 0);
-	redis_server_resume(server);
+	redis_server_resume(redis_suite_server);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "ECHO mine").err, FG_OK);
 	CU_ASSERT_EQUAL(told.told, 0);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).late_replies, 1);
@@ -159,24 +136,24 @@ freed_with_queries_in_flight(void)
 	struct redis_scene scene;
 	struct redis_told told[10] = {{.told = 0}};
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	redis_scene_recover(&scene);
-	redis_server_pause(server);
+	redis_server_pause(redis_suite_server);
 	for (int i = 0; i < 10; i++) {
 		redis_told_start(&scene, &told[i], "", "PING");
 		if (i == 5)
 			fg_loop_turn(scene.loop, false); /* some are sent, some are not */
 	}
 	redis_scene_close(&scene);
-	redis_server_resume(server);
+	redis_server_resume(redis_suite_server);
 	for (int i = 0; i < 10; i++)
 		CU_ASSERT_EQUAL(told[i].told, 0);
 	/* And before there was a connection. */
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	redis_told_start(&scene, &told[0], "", "PING");
 	redis_scene_close(&scene);
 	redis_scene_open(&scene);
-	redis_scene_connect(&scene, "redis://localhost:%d", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://localhost:%d", redis_server_port(redis_suite_server));
 	redis_told_start(&scene, &told[0], "", "PING");
 	fg_loop_turn(scene.loop, false);
 	redis_scene_close(&scene);
@@ -190,16 +167,16 @@ queries_in_flight_are_bounded(void)
 	struct redis_told *told = calloc(FG_MAX_REDIS_QUERIES + 10, sizeof(*told));
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(told);
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	redis_scene_recover(&scene);
-	redis_server_pause(server);
+	redis_server_pause(redis_suite_server);
 	for (int i = 0; i < FG_MAX_REDIS_QUERIES + 10; i++)
 		redis_told_start(&scene, &told[i], "", "PING");
 	fg_loop_turn(scene.loop, false);
 	for (int i = FG_MAX_REDIS_QUERIES; i < FG_MAX_REDIS_QUERIES + 10; i++)
 		CU_ASSERT_EQUAL(told[i].err, FG_ERR_STORE_UNAVAILABLE);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).in_flight, FG_MAX_REDIS_QUERIES);
-	redis_server_resume(server);
+	redis_server_resume(redis_suite_server);
 	redis_told_wait(&told[FG_MAX_REDIS_QUERIES - 1]);
 	CU_ASSERT_EQUAL(told[FG_MAX_REDIS_QUERIES - 1].err, FG_OK);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).in_flight, 0);
@@ -214,14 +191,14 @@ readonly(void)
 {
 	struct redis_scene scene;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	redis_scene_recover(&scene);
-	redis_server_do(server, "REPLICAOF 127.0.0.1 1");
+	redis_server_do(redis_suite_server, "REPLICAOF 127.0.0.1 1");
 	redis_scene_until_open(&scene, FG_ERR_STORE_NOT_READY);
 	/* It may be another server's address by now: a new connection each time. */
 	CU_ASSERT(redis_scene_stats(&scene).connects > 1);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "detail=\"READONLY"), 1);
-	redis_server_do(server, "REPLICAOF NO ONE");
+	redis_server_do(redis_suite_server, "REPLICAOF NO ONE");
 	redis_scene_recover(&scene);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store fails"), 1);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store answers again"), 1);
@@ -233,13 +210,13 @@ masterdown(void)
 {
 	struct redis_scene scene;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	redis_scene_recover(&scene);
-	redis_server_do(server, "CONFIG SET replica-serve-stale-data no");
-	redis_server_do(server, "REPLICAOF 127.0.0.1 1");
+	redis_server_do(redis_suite_server, "CONFIG SET replica-serve-stale-data no");
+	redis_server_do(redis_suite_server, "REPLICAOF 127.0.0.1 1");
 	redis_scene_until_open(&scene, FG_ERR_STORE_NOT_READY);
-	redis_server_do(server, "REPLICAOF NO ONE");
-	redis_server_do(server, "CONFIG SET replica-serve-stale-data yes");
+	redis_server_do(redis_suite_server, "REPLICAOF NO ONE");
+	redis_server_do(redis_suite_server, "CONFIG SET replica-serve-stale-data yes");
 	redis_scene_recover(&scene);
 	redis_scene_close(&scene);
 }
@@ -252,9 +229,9 @@ out_of_memory(void)
 	struct fg_redis_script script;
 
 	fg_redis_script_init(&script, FG_STR("return redis.call('SET', KEYS[1], 'x')"));
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	redis_scene_recover(&scene);
-	redis_server_do(server, "CONFIG SET maxmemory 1");
+	redis_server_do(redis_suite_server, "CONFIG SET maxmemory 1");
 	for (unsigned i = 0; i < 2 * scene.options.breaker_failures; i++) {
 		told = redis_run(&scene, &script, "full", NULL);
 		CU_ASSERT_EQUAL(told.err, FG_ERR_STORE_FULL);
@@ -264,7 +241,7 @@ out_of_memory(void)
 	CU_ASSERT_EQUAL(redis_ask(&scene, "GET any").err, FG_OK);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).breaker_opened, 0);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "reason=store_full"), 1);
-	redis_server_do(server, "CONFIG SET maxmemory 0");
+	redis_server_do(redis_suite_server, "CONFIG SET maxmemory 0");
 	CU_ASSERT_EQUAL(redis_run(&scene, &script, "full", NULL).err, FG_OK);
 	redis_scene_close(&scene);
 }
@@ -275,20 +252,20 @@ busy(void)
 	struct redis_scene scene;
 	int fd;
 
-	redis_server_do(server, "CONFIG SET busy-reply-threshold 1");
-	open_scene(&scene);
+	redis_server_do(redis_suite_server, "CONFIG SET busy-reply-threshold 1");
+	redis_scene_open_served(&scene);
 	redis_scene_recover(&scene);
-	fd = redis_server_send(server, "EVAL \"while true do end\" 0");
+	fd = redis_server_send(redis_suite_server, "EVAL \"while true do end\" 0");
 	/* Until it has begun, queries are still carried out. */
 	while (redis_ask(&scene, "SET any 1").err == FG_OK)
 		continue;
 	redis_scene_until_open(&scene, FG_ERR_STORE_NOT_READY);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "detail=\"BUSY"), 1);
-	redis_server_do(server, "SCRIPT KILL");
+	redis_server_do(redis_suite_server, "SCRIPT KILL");
 	redis_scene_recover(&scene);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).connects, 1);
 	close(fd);
-	redis_server_do(server, "CONFIG SET busy-reply-threshold 5000");
+	redis_server_do(redis_suite_server, "CONFIG SET busy-reply-threshold 5000");
 	redis_scene_close(&scene);
 }
 
@@ -353,7 +330,7 @@ wrong_password(void)
 void
 suite_redis_trouble(void)
 {
-	CU_pSuite suite = CU_add_suite("redis_trouble", set_up, tear_down);
+	CU_pSuite suite = CU_add_suite("redis_trouble", redis_suite_set_up, redis_suite_tear_down);
 
 	ADD_TEST(suite, hang);
 	ADD_TEST(suite, hung_connections_are_replaced);

@@ -84,11 +84,9 @@ if [ "${1:-}" != --quick ]; then
 	run_suite e2e "$out/plain/tests/e2e/e2e"
 
 	section 'valgrind'
-	# Not the suites that wait for a clock, nor those that match regexes: what PCRE2 compiles to machine code reads
-	# a vector at a time, which valgrind takes for reading too far. The sanitizers cover them all.
+	# A whole pool runs in it among the end-to-end tests (the suite valgrind), of this build.
 	run_suite unit-valgrind valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite,indirect \
-		--error-exitcode=99 --suppressions=tests/support/valgrind.supp "$out/plain/tests/unit/unit" \
-		access_log base conf handover headers head loop records stats uri
+		--error-exitcode=99 --suppressions=tests/support/valgrind.supp "$out/plain/tests/unit/unit"
 
 	section 'the demonstration'
 	FAREGATE_BUILD=$out/plain deploy/demo.sh --check

@@ -93,6 +93,8 @@ void bed_drain_notify(struct bed *bed);
 bool bed_wait_notify(struct bed *bed, const char *what);
 /* The next one, whole; false after the patience. */
 bool bed_next_notify(struct bed *bed, char *text, size_t size);
+/* Waits until the supervisor is gone by itself; its wait status, -1 when it stays. */
+int bed_wait_pool_end(struct bed *bed);
 /* Processes whose parent the pool is. */
 size_t bed_workers(const struct bed *bed, pid_t *pids, size_t max);
 /* A field of /proc/PID/status in kB; -1 when there is none. */

@@ -10,6 +10,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/support/fcgi_peer.c tests/support/fcgi_peer.h \
 	tests/e2e/answer_test.c \
 	tests/e2e/body_test.c \
+	tests/e2e/command_test.c \
 	tests/e2e/failure_test.c \
 	tests/e2e/fcgi_test.c \
 	tests/e2e/forward_test.c \

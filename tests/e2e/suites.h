@@ -1,5 +1,6 @@
 /* All suites, each the function `suite_NAME` of NAME_test.c. */
 FG_SUITE(reference)
+FG_SUITE(command)
 FG_SUITE(supervisor)
 FG_SUITE(answer)
 FG_SUITE(target)

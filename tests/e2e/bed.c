@@ -32,14 +32,22 @@ bed_give_up(const char *fmt, ...)
 	exit(1);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+static int patience = 40;
+#else
+static int patience = 20;
+#endif
+
 int
 bed_patience(void)
 {
-#ifdef __SANITIZE_ADDRESS__
-	return 40;
-#else
-	return 20;
-#endif
+	return patience;
+}
+
+void
+bed_set_patience(int seconds)
+{
+	patience = seconds;
 }
 
 int64_t

@@ -49,8 +49,9 @@ struct bed {
 /* A step that the scenes cannot do without has failed: says why and ends the program (processes die with it). */
 _Noreturn void bed_give_up(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Seconds that anything may take; longer under sanitizers and valgrind. */
+/* Seconds that anything may take: longer with sanitizers, and as long as a suite says that runs things in valgrind. */
 int bed_patience(void);
+void bed_set_patience(int seconds);
 int64_t bed_now_ms(void);
 /* True once check(arg) holds; false after bed_patience() seconds. */
 bool bed_wait(bool (*check)(void *arg), void *arg);

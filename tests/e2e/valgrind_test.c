@@ -155,7 +155,9 @@ nothing_is_lost_or_misused(void)
 	const struct http_reply *reply;
 	struct http_conn conn;
 	unsigned wrong;
+	int patience = bed_patience();
 
+	bed_set_patience(120);
 	scene_open();
 	for (size_t i = 0; i < 2; i++)
 		ask_everything(fronts[i]);
@@ -184,6 +186,7 @@ nothing_is_lost_or_misused(void)
 	CU_ASSERT(bed_close(&bed));
 	gate_open(&gate, 1000);
 	played_stop(service);
+	bed_set_patience(patience);
 }
 
 void

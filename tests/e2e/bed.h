@@ -76,6 +76,9 @@ struct process *bed_start(struct bed *bed, const char *name, const char *const *
 /* Asks it to stop and waits; false (said) when it does not, or ends otherwise than it should. */
 bool bed_stop(struct bed *bed, struct process *process);
 
+/* Waits until it has ended by itself, or by a signal that was sent; false when it goes on. */
+bool bed_wait_end(pid_t pid, int *status);
+
 /* The program, with argv behind it, to its end; its exit status. Output (both streams) in *out, which the caller frees. */
 int bed_run(const struct bed *bed, char **out, const char *const *argv);
 /* Path of the program under test. */

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "e2e/bed.h"
@@ -109,33 +108,20 @@ bed_start_pool(struct bed *bed, const char *const *wrap)
 		bed_give_up("the pool is not ready:\n%s", bed_read(bed, "pool.log"));
 }
 
-struct pool_end {
-	pid_t pid;
-	int status;
-};
-
-static bool
-pool_has_ended(void *arg)
-{
-	struct pool_end *end = arg;
-
-	return waitpid(end->pid, &end->status, WNOHANG) == end->pid;
-}
-
 int
 bed_wait_pool_end(struct bed *bed)
 {
-	struct pool_end end = {bed->pool, -1};
+	int status;
 
 	if (bed->pool == 0)
 		bed_give_up("the bed has no pool");
-	if (!bed_wait(pool_has_ended, &end))
+	if (!bed_wait_end(bed->pool, &status))
 		return -1;
 	for (size_t i = 0; i < bed->process_count; i++)
 		if (bed->processes[i].pid == bed->pool)
 			bed->processes[i].pid = 0;
 	bed->pool = 0;
-	return end.status;
+	return status;
 }
 
 size_t

@@ -84,7 +84,7 @@ check(const char *file, bool json)
 	if (err == FG_OK)
 		format_good(config, json, &out);
 	else if (json)
-		(void)fg_buf_printf(&out, "{\"ok\":false,\"errors\":" FG_STR_FMT "}\n", FG_STR_ARG(fg_buf_str(&errors)));
+		(void)fg_buf_printf(&out, "{\"ok\":false," FG_STR_FMT "}\n", FG_STR_ARG(fg_buf_str(&errors)));
 	else
 		(void)fg_buf_add(&out, fg_buf_str(&errors));
 	ok = print(err == FG_OK || json ? stdout : stderr, &out);

@@ -1,5 +1,6 @@
 /* All suites, each the function `suite_NAME` of NAME_test.c. */
 FG_SUITE(reference)
+FG_SUITE(command)
 FG_SUITE(supervisor)
 FG_SUITE(answer)
 FG_SUITE(target)
@@ -11,3 +12,4 @@ FG_SUITE(stream)
 FG_SUITE(modes)
 FG_SUITE(pool)
 FG_SUITE(body)
+FG_SUITE(valgrind)

@@ -256,7 +256,7 @@ bed_stop(struct bed *bed, struct process *process)
 		kill(process->pid, SIGKILL);
 		waitpid(process->pid, &ended.status, 0);
 		good = false;
-	} else if (!WIFEXITED(ended.status) || WEXITSTATUS(ended.status) != process->exit_status) {
+	} else if ((WIFSIGNALED(ended.status) ? -WTERMSIG(ended.status) : WEXITSTATUS(ended.status)) != process->exit_status) {
 		fprintf(stderr, "e2e: %s (%s/%s.log) ended with %s %d\n", process->name, bed->dir, process->name,
 		    WIFSIGNALED(ended.status) ? "signal" : "status",
 		    WIFSIGNALED(ended.status) ? WTERMSIG(ended.status) : WEXITSTATUS(ended.status));

@@ -51,7 +51,7 @@ build() { # FOLDER CONFIGURE-OPTION...
 
 section packages
 # shellcheck disable=SC2086 # a list
-need_packages $BUILD_PACKAGES lighttpd apache2 libapache2-mod-fcgid redis-server curl procps valgrind xz-utils mandoc systemd \
+need_packages $BUILD_PACKAGES lighttpd apache2 libapache2-mod-fcgid redis-server nghttp2-server curl procps valgrind xz-utils mandoc systemd \
 	debhelper dpkg-dev
 
 section 'build, with every warning an error'

@@ -274,7 +274,7 @@ bed_stop(struct bed *bed, struct process *process)
 		kill(process->pid, SIGKILL);
 		waitpid(process->pid, &status, 0);
 		good = false;
-	} else if (!WIFEXITED(status) || WEXITSTATUS(status) != process->exit_status) {
+	} else if ((WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)) != process->exit_status) {
 		fprintf(stderr, "e2e: %s (%s/%s.log) ended with %s %d\n", process->name, bed->dir, process->name,
 		    WIFSIGNALED(status) ? "signal" : "status",
 		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

@@ -29,7 +29,7 @@ struct process {
 	pid_t pid; /* 0: none */
 	char name[24];
 	int stop_signal;
-	int exit_status; /* the one that is right */
+	int exit_status; /* the one that is right; negative: it dies of that signal */
 };
 
 struct bed {

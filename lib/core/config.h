@@ -93,6 +93,8 @@ struct fg_config {
 	struct fg_admin_conf admin;
 	const struct fg_policies *policies; /* one a filter, in the order of fg_filter_types */
 	struct fg_header_set identity_headers; /* taken out of what clients send */
+	const struct fg_str *credential_params; /* of queries: never logged */
+	size_t credential_param_count;
 };
 
 /* All policies of that filter, named or in place; the index of each is its place. */

@@ -261,8 +261,9 @@ wrong_pool(void)
 	static const struct expectation table[] = {
 	    {"workers: 1\n", "f:1:1: version is missing\n"},
 	    {"version: 2\n", "f:1:10: version: this faregate reads version 1 of the configuration, not \"2\"\n"},
-	    {"version: 1\nauth: {}\n", "f:2:1: unknown key \"auth\"; the keys here are version, include, listen, workers, user, "
-	                              "pid-file, drain-timeout, trusted-proxies, log, admin, services, request, response, defaults, routes\n"},
+	    {"version: 1\nmisc: {}\n", "f:2:1: unknown key \"misc\"; the keys here are version, include, listen, workers, user, "
+	                              "pid-file, drain-timeout, trusted-proxies, log, admin, services, auth, request, response, "
+	                              "defaults, routes\n"},
 	    {"version: 1\nlisten: []\n", "f:2:9: listen: is empty; at least one address is needed\n"},
 	    {"version: 1\nlisten: /run/x\n", "f:2:9: listen: expected unix:/PATH or tcp:ADDRESS:PORT, found \"/run/x\"\n"},
 	    {"version: 1\nlisten: unix:x\n", "f:2:9: listen: \"unix:x\" has no absolute path; write unix:/PATH\n"},

@@ -270,6 +270,16 @@ print_json(struct fg_exchange *x, const struct explanation *e)
 	fg_buf_fini(&out);
 }
 
+/* What the running pool knows, where there is one: to look at. */
+static void
+open_pool(struct fg_pool_memory *memory, const struct fg_config *config)
+{
+	char *stem = fg_pidfile_beside(config->pid_file, "");
+
+	fg_pool_memory_open(memory, stem);
+	free(stem);
+}
+
 static int
 explain(const struct asked *asked, const struct fg_config *config)
 {
@@ -278,16 +288,14 @@ explain(const struct asked *asked, const struct fg_config *config)
 	struct fg_decision_trace trace = {.step = on_step, .route = &route_trace, .arg = e};
 	struct fg_log log = {.level = FG_LOG_ERROR};
 	struct fg_loop *loop = fg_loop_new();
-	char *stem = fg_pidfile_beside(config->pid_file, "");
 	struct fg_pool_memory memory;
 	struct fg_gateway gw;
 	struct fg_exchange *x;
 	int status;
 
 	FG_ASSERT(e != NULL);
-	fg_pool_memory_open(&memory, stem);
-	free(stem);
 	fg_gateway_init(&gw, config, loop, NULL, &log);
+	open_pool(&memory, config);
 	fg_gateway_start_filters(&gw, &memory);
 	x = fg_exchange_new_offline(&gw, asked->params, asked->param_count, &trace);
 	fg_exchange_decide(x);

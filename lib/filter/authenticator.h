@@ -18,7 +18,7 @@
  *   static enum fg_auth_verdict
  *   look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
  *   {
- *           const struct my_conf *conf = FG_CONTAINER_OF(policy, struct my_conf, auth);
+ *           const struct my_conf *conf = (const void *)policy; // which it begins with
  *           …
  *           if (text.p == NULL)
  *                   return fg_auth_say(attempt, FG_AUTH_ABSENT, FG_ERR_TOKEN_MISSING, NULL);
@@ -32,7 +32,8 @@
 #include "filter/filter.h"
 
 /* symbol, name in C, value of `type`, help: the order is that of their shared memory. */
-#define FG_AUTHENTICATOR_LIST(X)
+#define FG_AUTHENTICATOR_LIST(X) \
+	X(JWT, jwt, "jwt", "a signed token of one issuer")
 
 enum fg_auth_type {
 #define FG_AUTH_TYPE_SYMBOL(symbol, name, type, help) FG_AUTH_TYPE_##symbol,

@@ -1,6 +1,7 @@
 /* Credentials in headers, cookies and queries: found, counted, taken away. */
 #include "filter/credentials.h"
 
+#include "base/percent.h"
 #include "core/edit.h"
 #include "core/exchange.h"
 #include "core/var.h"
@@ -131,7 +132,7 @@ decode_part(struct fg_str text, struct fg_exchange *x)
 {
 	struct fg_str decoded;
 
-	return fg_uri_decode(text, true, &x->arena, &decoded) ? decoded : text;
+	return fg_percent_decode(text, true, &x->arena, &decoded) ? decoded : text;
 }
 
 static void

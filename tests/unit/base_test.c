@@ -23,6 +23,14 @@ str_compare(void)
 	CU_ASSERT(fg_str_eq_secret(FG_STR("key"), FG_STR("key")));
 	CU_ASSERT(!fg_str_eq_secret(FG_STR("key"), FG_STR("keys")));
 	CU_ASSERT(!fg_str_eq_secret(FG_STR("key"), FG_STR("kez")));
+	for (size_t i = 0; i < 21; i++) {
+		char other[] = "012345678901234567890";
+
+		other[i] ^= 1;
+		CU_ASSERT(!fg_str_eq_secret(FG_STR("012345678901234567890"), fg_str_from(other)));
+		other[i] ^= 1;
+		CU_ASSERT(fg_str_eq_secret(FG_STR("012345678901234567890"), fg_str_from(other)));
+	}
 }
 
 static void

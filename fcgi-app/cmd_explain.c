@@ -10,14 +10,11 @@
 #include "base/buf.h"
 #include "base/ip.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "core/config.h"
 #include "core/exchange.h"
-#include "core/pool_memory.h"
-#include "core/stats.h"
 #include "fcgi-app/commands.h"
+#include "fcgi-app/offline.h"
 #include "fcgi-app/options.h"
-#include "fcgi-app/pidfile.h"
 
 enum { MOST_STEPS = 4096, MOST_OTHERS = 20, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
 
@@ -42,12 +39,13 @@ struct asked {
 	const char *file, *method, *url, *client_ip;
 	struct fg_param params[FG_MAX_PARAMS];
 	size_t param_count;
+	struct fg_offline_keys keys;
 	bool json;
 	struct fg_arena arena;
 };
 
 static const char help[] =
-    "Usage: faregate explain [-c FILE] [-H 'NAME: VALUE']... [--ip ADDRESS] [--json] METHOD URL\n"
+    "Usage: faregate explain [-c FILE] [-H 'NAME: VALUE']... [--ip ADDRESS] [--keys POLICY=FILE]... [--json] METHOD URL\n"
     "\n"
     "Says which route a request takes and why not the others, then what each policy decides, in order.\n"
     "Nothing is sent and nothing is counted.\n"
@@ -55,6 +53,7 @@ static const char help[] =
     "  -c FILE           the configuration\n"
     "  -H 'NAME: VALUE'  a header of the request; may be repeated\n"
     "  --ip ADDRESS      who is connected to the web server (default 127.0.0.1)\n"
+    "  --keys POLICY=FILE  keys of a jwt policy, instead of those that the running pool has fetched; may be repeated\n"
     "  --json            for programs\n"
     "\n"
     "URL is a path (/orders/7?x=1) or whole (https://api.example.com/orders/7).\n"
@@ -135,6 +134,7 @@ parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 	    {"help", no_argument, NULL, 'h'},
 	    {"ip", required_argument, NULL, 'i'},
 	    {"json", no_argument, NULL, 'j'},
+	    {"keys", required_argument, NULL, 'k'},
 	    {NULL, 0, NULL, 0},
 	};
 	struct fg_ip ip;
@@ -161,6 +161,10 @@ parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 			return FG_EXIT_USAGE;
 		case 'j':
 			asked->json = true;
+			break;
+		case 'k':
+			if (!fg_offline_add_keys(&asked->keys, optarg))
+				return FG_EXIT_USAGE;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -287,50 +291,26 @@ print_json(struct fg_exchange *x, const struct explanation *e)
 	fg_buf_fini(&out);
 }
 
-/* What the running pool knows, where there is one: to look at. */
-static void
-open_pool(struct fg_pool_memory *memory, const struct fg_config *config)
-{
-	char *stem = fg_pidfile_beside(config->pid_file, "");
-
-	fg_pool_memory_open(memory, stem);
-	free(stem);
-}
-
 static int
-explain(const struct asked *asked, struct fg_config *config)
+explain(const struct asked *asked, struct fg_offline *offline)
 {
 	struct explanation *e = calloc(1, sizeof(*e));
 	struct fg_route_trace route_trace = {.considered = on_considered, .arg = e};
 	struct fg_decision_trace trace = {.step = on_step, .route = &route_trace, .arg = e};
-	struct fg_log log = {.level = FG_LOG_ERROR};
-	struct fg_loop *loop = fg_loop_new();
-	struct fg_pool_memory memory;
-	struct fg_gateway gw;
 	struct fg_exchange *x;
 	int status;
 
 	FG_ASSERT(e != NULL);
-	fg_gateway_init(&gw, config, loop, NULL, &log);
-	/* Counters of its own, which nobody sees: the gateway's pages are made of some. */
-	if (fg_stats_create(&gw.stats, NULL, config->route_count + config->service_count) == FG_OK)
-		fg_stats_attach(gw.stats, config);
-	open_pool(&memory, config);
-	fg_gateway_start_filters(&gw, &memory);
-	x = fg_exchange_new_offline(&gw, asked->params, asked->param_count, &trace);
+	x = fg_exchange_new_offline(&offline->gw, asked->params, asked->param_count, &trace);
 	fg_exchange_decide(x);
 	while (x->state == FG_X_SUSPENDED)
-		fg_loop_turn(loop, true);
+		fg_loop_turn(offline->loop, true);
 	if (asked->json)
 		print_json(x, e);
 	else
 		print_text(x, e);
 	status = x->terminal == FG_TERMINAL_REFUSED ? FG_EXIT_INPUT : FG_EXIT_OK;
 	fg_exchange_free(x);
-	fg_gateway_fini(&gw);
-	fg_stats_close(gw.stats, false);
-	fg_pool_memory_close(&memory, false);
-	fg_loop_free(loop);
 	free(e);
 	return status;
 }
@@ -339,26 +319,18 @@ int
 fg_cmd_explain(int argc, char **argv)
 {
 	struct asked asked = {.file = fg_config_file_default(), .client_ip = "127.0.0.1"};
-	struct fg_config *config = NULL;
-	struct fg_buf errors;
-	enum fg_err err;
+	struct fg_offline offline;
 	bool is_over;
 	int status;
 
 	fg_arena_init(&asked.arena, FG_MAX_EXCHANGE_ARENA_BYTES, NULL, 0);
 	status = parse_arguments(&asked, argc, argv, &is_over);
-	if (!is_over) {
-		fg_buf_init(&errors, FG_MAX_CONFIG_BYTES);
-		err = fg_config_load_as(&config, asked.file, &errors, FG_CONFIG_STREAM);
-		if (err == FG_OK) {
-			add_request_line(&asked);
-			status = explain(&asked, config);
-			fg_config_free(config);
-		} else {
-			fprintf(stderr, "%.*s", FG_STR_ARG(fg_buf_str(&errors)));
-			status = err == FG_ERR_SYSTEM ? FG_EXIT_ENVIRONMENT : FG_EXIT_INPUT;
-		}
-		fg_buf_fini(&errors);
+	if (!is_over)
+		status = fg_offline_open(&offline, asked.file, &asked.keys);
+	if (!is_over && status == FG_EXIT_OK) {
+		add_request_line(&asked);
+		status = explain(&asked, &offline);
+		fg_offline_close(&offline);
 	}
 	fg_arena_fini(&asked.arena);
 	return status;

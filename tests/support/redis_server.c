@@ -54,7 +54,7 @@ connect_to(const struct redis_server *server)
 {
 	struct sockaddr_in tcp = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server->port)};
 	struct sockaddr_un path = {.sun_family = AF_UNIX};
-	bool is_unix = server->options.unix_socket_only;
+	bool is_unix = server->options.unix_socket_only || server->options.tls_folder != NULL;
 	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	require(fd >= 0, "socket");
@@ -180,10 +180,15 @@ write_conf(const struct redis_server *server)
 	FILE *file = fopen(server->conf, "w");
 
 	require(file != NULL, server->conf);
-	fprintf(file, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s/log\n", options->unix_socket_only ? 0 : server->port,
+	fprintf(file, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s/log\n", options->unix_socket_only || options->tls_folder != NULL ? 0 : server->port,
 	    server->folder, server->folder);
 	if (!options->sentinel)
 		fprintf(file, "unixsocket %s\nsave \"\"\nappendonly no\ndatabases 16\nrepl-diskless-sync-delay 0\n", server->path);
+	if (options->tls_folder != NULL)
+		fprintf(file, "tls-port %d\ntls-auth-clients no\ntls-cert-file %s/redis-cert.pem\ntls-key-file %s/redis-key.pem\n",
+		    server->port, options->tls_folder, options->tls_folder);
+	if (options->tls_folder != NULL)
+		fprintf(file, "tls-ca-cert-file %s/redis-ca.pem\n", options->tls_folder);
 	if (options->cluster)
 		fprintf(file, "cluster-enabled yes\ncluster-config-file nodes\ncluster-node-timeout 2000\ncluster-port %d\n",
 		    server->bus_port);

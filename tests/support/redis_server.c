@@ -48,13 +48,20 @@ now_ms(void)
 
 /* ---- asking */
 
+/* Has no plain TCP port. */
+static bool
+is_asked_by_path(const struct redis_server *server)
+{
+	return server->options.unix_socket_only || server->options.tls_folder != NULL;
+}
+
 /* -1 when nobody listens. */
 static int
 connect_to(const struct redis_server *server)
 {
 	struct sockaddr_in tcp = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server->port)};
 	struct sockaddr_un path = {.sun_family = AF_UNIX};
-	bool is_unix = server->options.unix_socket_only || server->options.tls_folder != NULL;
+	bool is_unix = is_asked_by_path(server);
 	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	require(fd >= 0, "socket");
@@ -180,7 +187,7 @@ write_conf(const struct redis_server *server)
 	FILE *file = fopen(server->conf, "w");
 
 	require(file != NULL, server->conf);
-	fprintf(file, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s/log\n", options->unix_socket_only || options->tls_folder != NULL ? 0 : server->port,
+	fprintf(file, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s/log\n", is_asked_by_path(server) ? 0 : server->port,
 	    server->folder, server->folder);
 	if (!options->sentinel)
 		fprintf(file, "unixsocket %s\nsave \"\"\nappendonly no\ndatabases 16\nrepl-diskless-sync-delay 0\n", server->path);

@@ -166,18 +166,26 @@ redis_server_send(struct redis_server *server, const char *command)
 
 /* ---- starting and stopping */
 
+/* Below those that the system gives out by itself, which somebody else may have by the time the server starts. */
 static int
 free_port(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static unsigned tried;
 
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	require(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&address, &len) == 0, "a free port");
-	close(fd);
-	return ntohs(address.sin_port);
+	for (;;) {
+		struct sockaddr_in address = {.sin_family = AF_INET};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
+		bool is_free;
+
+		port = (int)(10000 + ((unsigned)getpid() * 41 + tried++) % 20000);
+		require(fd >= 0 && tried < 20000, "a free port");
+		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		address.sin_port = htons((uint16_t)port);
+		is_free = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+		close(fd);
+		if (is_free)
+			return port;
+	}
 }
 
 static void

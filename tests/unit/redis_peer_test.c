@@ -138,6 +138,8 @@ replies_are_bounded(void)
 	struct redis_scene scene;
 	char *fits = make_bulk(FG_MAX_REDIS_REPLY_BYTES - 4096), *large = make_bulk(4 * FG_MAX_REDIS_REPLY_BYTES);
 
+	/* Its end does not come: it is too large long before. */
+	large[2 * FG_MAX_REDIS_REPLY_BYTES] = '\0';
 	open_scene(&scene);
 	redis_peer_say(&peer, fits);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "GET a").err, FG_OK);

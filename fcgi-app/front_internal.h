@@ -1,5 +1,6 @@
 /*
- * Between front.c (sockets that listen, drains) and front_conn.c (connections). Nobody else includes this.
+ * Between front.c (sockets that listen, drains), front_conn.c (connections, writing) and front_read.c (reading). Nobody
+ * else includes this.
  *
  * A connection is IDLE (kept alive, nothing under way), READING (parameters incomplete), BUSY (an exchange runs),
  * ENDING (answered; the rest of FCGI_STDIN is being discarded), CLOSED (freed at the end of the turn, so that whoever
@@ -81,7 +82,18 @@ void fg_conn_go_idle(struct conn *conn);
 void fg_conn_watch_client(struct conn *conn);
 /* The web server is gone: ends the exchange with client_gone and closes. */
 void fg_conn_abandon(struct conn *conn);
+/* Something came that is not FastCGI as it is served here: the same, counted and logged. */
+void fg_conn_drop(struct conn *conn, enum fg_err why);
 /* Of a closed connection. */
 void fg_conn_free(struct conn *conn);
+/* Watches for what the connection's state wants. */
+void fg_conn_watch(struct conn *conn);
+/* Answered and read to the end: FCGI_END_REQUEST, then the connection is idle or closed. */
+void fg_conn_finish(struct conn *conn);
+/* It is readable. */
+void fg_conn_read(struct conn *conn);
+/* Task of conn->input_task: bytes in conn->in are the beginning of a request. */
+void fg_conn_on_input(void *arg);
+extern const struct fg_front_ops fg_conn_ops;
 
 #endif

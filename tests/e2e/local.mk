@@ -12,6 +12,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/body_test.c \
 	tests/e2e/failure_test.c \
 	tests/e2e/fcgi_test.c \
+	tests/e2e/fidelity_test.c \
 	tests/e2e/forward_test.c \
 	tests/e2e/modes_test.c \
 	tests/e2e/pool_test.c \

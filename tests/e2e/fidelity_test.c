@@ -45,7 +45,7 @@ static const struct talk talks[] = {
     {"HEAD", "/v2/library/app/blobs/" DIGEST, NULL, NULL, false, 200, "Docker-Content-Digest: " DIGEST "\r\n", true},
     {"GET", "/v2/library/app/blobs/" DIGEST, NULL, NULL, false, 307, "Location: https://cdn.example/b?sig=a%2Bb&x=\r\n", false},
     {"GET", "/v2/library/app/manifests/latest",
-	"Accept: application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json\r\n"
+	"Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json\r\n"
 	"Authorization: Bearer eyJ.e30.x\r\n", NULL, false, 401,
 	"WWW-Authenticate: Bearer realm=\"https://auth.example/token\",service=\"r\",scope=\"repository:library/app:pull,push\"\r\n"
 	"Docker-Distribution-Api-Version: registry/2.0\r\n", false},

@@ -12,6 +12,7 @@
 #include "fcgi-app/front_internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -24,6 +25,7 @@
 
 enum {
 	CONN_MAGIC = 0x46434e31,
+	RENEWALS_A_TURN = 3,
 	SEAT_BELT_MS = 200,
 	ENDING_DEADLINE_US = 30 * FG_US_PER_S, /* for the rest of a body that nobody wants */
 	PENDING_MOST_BYTES = FG_MAX_RESPONSE_HEAD_BYTES * 4,
@@ -158,6 +160,21 @@ put_now(struct conn *conn, struct fg_str bytes)
 	conn->budget -= bytes.len;
 }
 
+/*
+ * Mostly the web server has read what went before, and asking at once is cheaper than to pause the service's transfer and
+ * to come back. No more often than that a turn: others wait for it to end.
+ */
+static void
+renew_budget(struct conn *conn)
+{
+	struct pollfd fd = {.fd = conn->fd, .events = POLLOUT};
+
+	if (conn->renewals == RENEWALS_A_TURN || poll(&fd, 1, 0) != 1 || fd.revents != POLLOUT)
+		return;
+	conn->renewals++;
+	conn->budget = FG_WRITE_PIECE_BYTES;
+}
+
 /* Through libfcgi while the kernel has room for it, the rest into `pending`. */
 static void
 put(struct conn *conn, struct fg_str bytes)
@@ -165,7 +182,11 @@ put(struct conn *conn, struct fg_str bytes)
 	if (conn->broken || bytes.len == 0)
 		return;
 	if (conn->pending.len == 0) {
-		size_t n = bytes.len < conn->budget ? bytes.len : conn->budget;
+		size_t n;
+
+		if (bytes.len > conn->budget)
+			renew_budget(conn);
+		n = bytes.len < conn->budget ? bytes.len : conn->budget;
 
 		if (n > 0)
 			put_now(conn, fg_str_slice(bytes, 0, n));
@@ -201,6 +222,7 @@ flush(void *arg)
 {
 	struct conn *conn = arg;
 
+	conn->renewals = 0;
 	if (conn->request != NULL && !conn->broken && !fg_fcgi_flush(conn->request))
 		mark_broken(conn);
 	if (conn->pending.len > 0)

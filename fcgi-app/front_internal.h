@@ -45,6 +45,7 @@ struct conn {
 	struct fg_body_reader body;
 	size_t discarded;     /* while ENDING */
 	size_t budget;        /* bytes that may be written before poll is asked again */
+	unsigned renewals;    /* of the budget, in this turn */
 	struct fg_buf pending; /* bytes over the budget */
 	fg_usec busy_since;
 	struct fg_exchange *x; /* borrowed; NULL unless BUSY */

@@ -37,6 +37,7 @@ begin_request(struct conn *conn, const struct fg_request_head *head, struct fg_s
 	}
 	conn->state = CONN_BUSY;
 	conn->budget = FG_WRITE_PIECE_BYTES;
+	conn->renewals = 0;
 	conn->busy_since = fg_loop_clock(front->gw->loop)->mono;
 	if (is_whole)
 		conn->x = fg_exchange_new(front->gw, &fg_conn_ops, conn, front->params,

@@ -4,7 +4,8 @@ tests_support_libservice_a_SOURCES = \
 	tests/support/service.c tests/support/service.h tests/support/service_internal.h tests/support/service_listen.h \
 	tests/support/service_answer.c \
 	tests/support/service_loop.c \
-	tests/support/service_tls.c
+	tests/support/service_tls.c \
+	tests/support/token_maker.c tests/support/token_maker.h
 tests_support_libservice_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_support_libservice_a_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
 check_PROGRAMS += tests/support/service

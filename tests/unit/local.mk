@@ -28,6 +28,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \
+	tests/unit/token_vectors.h tests/unit/token_vectors_test.c \
 	tests/unit/uri_test.c \
 	tests/unit/var_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'

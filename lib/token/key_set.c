@@ -25,7 +25,7 @@ report_say(struct fg_key_report *report, size_t number, struct fg_str kid, const
 	if (number == 0)
 		snprintf(report->message, sizeof(report->message), "%s", text);
 	else if (kid.len > 0)
-		snprintf(report->message, sizeof(report->message), "key %zu (kid %.32s): %s", number, kid.p, text);
+		snprintf(report->message, sizeof(report->message), "key %zu (kid %.32s): %.120s", number, kid.p, text);
 	else
 		snprintf(report->message, sizeof(report->message), "key %zu: %s", number, text);
 }

@@ -1,6 +1,7 @@
-# What tests share: the scripted service, as a library and as a program.
+# What tests share: the scripted service, as a library and as a program; real Redis servers.
 check_LIBRARIES += tests/support/libservice.a
 tests_support_libservice_a_SOURCES = \
+	tests/support/redis_server.c tests/support/redis_server.h \
 	tests/support/service.c tests/support/service.h tests/support/service_internal.h tests/support/service_listen.h \
 	tests/support/service_answer.c \
 	tests/support/service_loop.c \

@@ -250,8 +250,8 @@ struct fg_redis_discovery {
 	struct fg_redis_greeting greeting;
 	struct fg_redis_conn conn;
 	struct fg_timer timer;  /* connect-timeout for each that is asked */
-	struct fg_redis_query *question; /* borrowed; NULL: none is out */
 	bool is_running;
+	fg_usec ended_at;
 	unsigned at;    /* who is asked; the last that knew, to begin with */
 	unsigned tried; /* of this round */
 };
@@ -270,7 +270,7 @@ struct fg_redis_node *fg_redis_cluster_find(struct fg_redis *redis, struct fg_st
 /* "MOVED 3999 127.0.0.1:6381": the slot now belongs there. NULL when it makes no sense. */
 struct fg_redis_node *fg_redis_cluster_redirect(struct fg_redis *redis, const struct fg_redis_node *from, struct fg_str text,
     bool moved);
-/* Something has changed: ask for the map again. */
+/* Something has changed: ask for the map again, unless that was just done. */
 void fg_redis_cluster_refresh(struct fg_redis *redis);
 /* Of the breaker that stands for the map while none is known. */
 void fg_redis_cluster_probe(void *arg);

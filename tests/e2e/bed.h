@@ -87,10 +87,12 @@ const char *bed_program(void);
 void bed_start_pool(struct bed *bed, const char *const *wrap);
 /* The head of a configuration (version, listen, log, admin), then body. */
 void bed_write_config(struct bed *bed, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Waits for a message of the pool: "READY=1", "RELOADING=1". */
 /* Forgets what it was told so far: a queue that is full takes nothing more. */
 void bed_drain_notify(struct bed *bed);
+/* Waits for a message of the pool: "READY=1", "RELOADING=1". */
 bool bed_wait_notify(struct bed *bed, const char *what);
+/* The next one, whole; false after the patience. */
+bool bed_next_notify(struct bed *bed, char *text, size_t size);
 /* Processes whose parent the pool is. */
 size_t bed_workers(const struct bed *bed, pid_t *pids, size_t max);
 /* A field of /proc/PID/status in kB; -1 when there is none. */

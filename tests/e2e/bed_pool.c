@@ -54,21 +54,24 @@ open_notify_socket(struct bed *bed)
 }
 
 bool
+bed_next_notify(struct bed *bed, char *text, size_t size)
+{
+	struct pollfd ready = {bed->notify_fd, POLLIN, 0};
+	ssize_t len = poll(&ready, 1, bed_patience() * 1000) == 1 ? recv(bed->notify_fd, text, size - 1, 0) : -1;
+
+	text[len < 0 ? 0 : len] = '\0';
+	return len >= 0;
+}
+
+bool
 bed_wait_notify(struct bed *bed, const char *what)
 {
 	int64_t deadline = bed_now_ms() + bed_patience() * 1000;
-	struct pollfd ready = {bed->notify_fd, POLLIN, 0};
 	char text[1024];
-	ssize_t len;
 
-	while (bed_now_ms() < deadline) {
-		if (poll(&ready, 1, 100) != 1)
-			continue;
-		len = recv(bed->notify_fd, text, sizeof(text) - 1, 0);
-		text[len < 0 ? 0 : len] = '\0';
+	while (bed_now_ms() < deadline && bed_next_notify(bed, text, sizeof(text)))
 		if (strstr(text, what) != NULL)
 			return true;
-	}
 	return false;
 }
 

@@ -51,6 +51,7 @@ redis_scene_connect(struct redis_scene *scene, const char *format, ...)
 		fprintf(stderr, "%s: %s\n", url.p, mistake.text);
 		CU_FAIL_FATAL("a URL");
 	}
+	spec->sentinel_password = fg_str_from(scene->sentinel_password);
 	/* The loop's time is that of its last turn, which may have been long ago. */
 	fg_loop_turn(scene->loop, false);
 	scene->redis = fg_redis_new(scene->loop, spec, &scene->options, &scene->log);
@@ -164,6 +165,17 @@ redis_told_eval(struct redis_scene *scene, struct redis_told *told, const struct
 	told->told = 0;
 	told->in_call = true;
 	told->query = fg_redis_eval(scene->redis, script, &key, 1, &arg, arg.p == NULL ? 0 : 1, on_reply, told);
+	told->in_call = false;
+}
+
+void
+redis_told_eval_keys(struct redis_scene *scene, struct redis_told *told, const struct fg_redis_script *script,
+    const struct fg_str *keys, size_t key_count)
+{
+	told->scene = scene;
+	told->told = 0;
+	told->in_call = true;
+	told->query = fg_redis_eval(scene->redis, script, keys, key_count, NULL, 0, on_reply, told);
 	told->in_call = false;
 }
 

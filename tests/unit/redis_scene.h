@@ -13,7 +13,8 @@ struct redis_scene {
 	struct fg_arena arena;
 	struct fg_loop *loop;
 	struct fg_redis *redis;
-	struct fg_redis_options options; /* for scene_connect(); patient ones, unless the test says otherwise */
+	struct fg_redis_options options; /* for redis_scene_connect(); patient ones, unless the test says otherwise */
+	const char *sentinel_password;   /* for redis_scene_connect(); NULL: none */
 	struct fg_log log;
 	struct fg_buf log_seen;
 };
@@ -52,6 +53,9 @@ void redis_told_start(struct redis_scene *scene, struct redis_told *told, const 
 /* arg.p NULL: none. */
 void redis_told_eval(struct redis_scene *scene, struct redis_told *told, const struct fg_redis_script *script,
     struct fg_str key, struct fg_str arg);
+/* Keys alone. */
+void redis_told_eval_keys(struct redis_scene *scene, struct redis_told *told, const struct fg_redis_script *script,
+    const struct fg_str *keys, size_t key_count);
 void redis_told_wait(struct redis_told *told);
 /* Start, wait. */
 struct redis_told redis_ask(struct redis_scene *scene, const char *words);

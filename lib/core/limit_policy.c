@@ -12,6 +12,8 @@ static const struct {
 	int days;
 } calendars[] = {{FG_STR_INIT("week"), FG_LIMIT_WEEK, 7}, {FG_STR_INIT("month"), FG_LIMIT_MONTH, 31}};
 
+enum { BROKEN = -1 }; /* the count of a limit about which all has been said */
+
 #define DAY_US (INT64_C(86400) * FG_US_PER_S)
 
 bool
@@ -38,10 +40,13 @@ fg_limit_parse_rate(struct fg_str text, struct fg_limit *limit)
 static void
 parse_rate(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
+	struct fg_limit *limit = out;
 	struct fg_str text;
 
-	if (fg_conf_want_text(conf, node, key->form, &text) && !fg_limit_parse_rate(text, out))
-		fg_conf_error(conf, node, "expected " RATE_FORM ", found " FG_STR_FMT, FG_STR_ARG(fg_conf_quote(conf, text)));
+	if (!fg_conf_want_text(conf, node, key->form, &text) || fg_limit_parse_rate(text, limit))
+		return;
+	limit->count = BROKEN;
+	fg_conf_error(conf, node, "expected " RATE_FORM ", found " FG_STR_FMT, FG_STR_ARG(fg_conf_quote(conf, text)));
 }
 
 static void
@@ -59,6 +64,7 @@ static void
 parse_cost(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	struct fg_limit_policy *policy = FG_CONTAINER_OF(out, struct fg_limit_policy, cost);
+	struct fg_var *var;
 	struct fg_str text;
 	uint64_t cost;
 
@@ -71,8 +77,9 @@ parse_cost(struct fg_conf *conf, const struct fg_conf_node *node, const struct f
 		policy->cost = cost > FG_LIMIT_MAX_COUNT ? 1 : (int64_t)cost;
 		return;
 	}
-	policy->cost_var = FG_ARENA_NEW(conf->arena, struct fg_var);
-	parse_var(conf, node, key, (struct fg_var *)policy->cost_var);
+	var = FG_ARENA_NEW(conf->arena, struct fg_var);
+	policy->cost_var = var;
+	parse_var(conf, node, key, var);
 }
 
 /* ---- overrides: variable, value, numbers */
@@ -105,11 +112,13 @@ parse_override(struct fg_conf *conf, const struct fg_conf_node *node, const stru
 	uint64_t number;
 
 	(void)key;
-	if (fg_str_to_u64(node->text, &number) && number >= 1 && number <= FG_LIMIT_MAX_AT_ONCE)
+	if (fg_str_to_u64(node->text, &number) && number >= 1 && number <= FG_LIMIT_MAX_AT_ONCE) {
 		value->concurrency = (int)number;
-	else if (!fg_limit_parse_rate(node->text, &value->limit))
+	} else if (!fg_limit_parse_rate(node->text, &value->limit)) {
+		value->limit.count = BROKEN;
 		fg_conf_error(conf, node, "expected " RATE_FORM ", or a number for concurrency, found " FG_STR_FMT,
 		    FG_STR_ARG(fg_conf_quote(conf, node->text)));
+	}
 }
 
 static const struct fg_conf_key override_keys[] = {
@@ -184,6 +193,8 @@ finish_overrides(struct fg_conf *conf, const struct fg_conf_node *node, struct d
 			struct fg_limit_override *override = &policy->overrides[policy->override_count++];
 
 			*override = (struct fg_limit_override){.var = draft->groups[i].var, .value = value->value, .limit = value->limit};
+			if (value->limit.count == BROKEN)
+				continue;
 			if ((value->concurrency > 0) != (policy->concurrency > 0) || (value->concurrency > 0 && value->limit.count > 0))
 				fg_conf_error(conf, at, "the value " FG_STR_FMT " has to give a %s as the limit does",
 				    FG_STR_ARG(fg_conf_quote(conf, value->value)), policy->concurrency > 0 ? "concurrency" : "rate");
@@ -238,7 +249,7 @@ fg_limit_policy_check(struct fg_conf *conf, const struct fg_conf_node *node, con
 			fg_conf_error(conf, fg_conf_get(node, "timezone"), "this system knows no time zone " FG_STR_FMT,
 			    FG_STR_ARG(fg_conf_quote(conf, policy->timezone)));
 	}
-	if (conf->mistake_count > before || (has_rate && policy->limit.period == 0))
+	if (conf->mistake_count > before || policy->limit.count == BROKEN)
 		return;
 	finish_limit(conf, fg_conf_get(node, has_rate ? "rate" : "concurrency"), policy, &policy->limit, policy->concurrency);
 	fg_limit_id(policy->id, policy->policy.name, &policy->limit);

@@ -17,7 +17,7 @@
 
 struct fg_limiter {
 	struct fg_gateway *gw; /* borrowed */
-	bool has_memory;
+	struct fg_shared own; /* where there is no pool */
 	struct fg_limit_memory memory;
 	struct fg_limit_redis *redis; /* owned; NULL: the store is memory */
 	struct fg_timer timer;
@@ -109,15 +109,17 @@ fg_limiter_new(struct fg_gateway *gw, void *shared)
 
 	FG_ASSERT(limiter != NULL);
 	limiter->gw = gw;
-	limiter->has_memory = shared != NULL;
-	if (shared != NULL)
-		fg_limit_memory_init(&limiter->memory, shared);
+	if (shared == NULL) {
+		FG_ASSERT(fg_shared_create(&limiter->own, NULL, &fg_limit_memory_kind, fg_limit_memory_size(1)) == FG_OK);
+		shared = limiter->own.p;
+	}
+	fg_limit_memory_init(&limiter->memory, shared);
 	if (gw->redis != NULL)
 		limiter->redis = fg_limit_redis_new(gw->redis, spec->mode == FG_REDIS_CLUSTER);
 	if (gw->loop != NULL)
 		fg_timer_init(&limiter->timer, gw->loop, on_timer, limiter);
 	/* A process that only looks has no client. */
-	if (gw->client != NULL && shared != NULL)
+	if (gw->client != NULL)
 		fg_timer_start(&limiter->timer, 1);
 	return limiter;
 }
@@ -134,13 +136,14 @@ fg_limiter_free(struct fg_limiter *limiter)
 		unlist_job(job);
 		free(job);
 	}
+	fg_shared_close(&limiter->own, false);
 	free(limiter);
 }
 
 const char *
 fg_limiter_store(const struct fg_limiter *limiter)
 {
-	return limiter->redis != NULL ? "redis" : limiter->has_memory ? "memory" : "none";
+	return limiter->redis != NULL ? "redis" : "memory";
 }
 
 /* ---- deciding */
@@ -185,13 +188,6 @@ conclude(struct fg_limit_job *job, bool allowed)
 	}
 }
 
-static void
-set_decided_by(struct fg_limit_job *job, enum fg_limit_by by)
-{
-	for (size_t i = 0; i < job->count; i++)
-		job->one[i].decided_by = by;
-}
-
 /* What this host may do of it by itself. */
 static bool
 decide_by_shares(struct fg_limit_job *job)
@@ -226,7 +222,7 @@ decide_without_store(struct fg_limit_job *job)
 {
 	for (size_t i = 0; i < job->count; i++) {
 		const struct fg_limit_policy *policy = job->one[i].policy;
-		bool is_local = policy->on_failure == FG_LIMIT_FAIL_LOCAL && job->limiter->has_memory;
+		bool is_local = policy->on_failure == FG_LIMIT_FAIL_LOCAL;
 
 		job->one[i].decided_by = is_local ? FG_LIMIT_BY_SHARE : FG_LIMIT_BY_NOBODY;
 		job->asks[i].result = (struct fg_limit_result){.allowed = true};
@@ -243,7 +239,7 @@ remember_refusals(struct fg_limit_job *job)
 {
 	struct fg_limiter *limiter = job->limiter;
 
-	for (size_t i = 0; !job->is_peek && limiter->has_memory && i < job->count; i++) {
+	for (size_t i = 0; !job->is_peek && i < job->count; i++) {
 		const struct fg_limit_ask *ask = &job->asks[i];
 
 		if (!ask->result.allowed && !ask->is_observed && ask->limit->algorithm != FG_LIMIT_CONCURRENCY && ask->cost > 0)
@@ -307,13 +303,13 @@ fg_limit_job_decide(struct fg_limit_job *job, void (*on_decided)(void *arg, stru
 
 	job->asked = wall(limiter);
 	if (limiter->redis == NULL) {
-		set_decided_by(job, limiter->has_memory ? FG_LIMIT_BY_STORE : FG_LIMIT_NOT_ASKED);
-		conclude(job, !limiter->has_memory || (job->is_peek
-			? fg_limit_memory_peek(&limiter->memory, job->asks, job->count, job->asked)
-			: fg_limit_memory_take(&limiter->memory, job->asks, job->count, job->asked)));
+		for (size_t i = 0; i < job->count; i++)
+			job->one[i].decided_by = FG_LIMIT_BY_STORE;
+		conclude(job, job->is_peek ? fg_limit_memory_peek(&limiter->memory, job->asks, job->count, job->asked)
+					   : fg_limit_memory_take(&limiter->memory, job->asks, job->count, job->asked));
 		return true;
 	}
-	if (limiter->has_memory && is_blocked(job)) {
+	if (is_blocked(job)) {
 		job->allowed = false;
 		return true;
 	}

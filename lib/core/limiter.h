@@ -42,7 +42,7 @@ struct fg_limit_job {
 	struct fg_limit_ask asks[FG_MAX_POLICIES_OF_ROUTE]; /* the same, as the store is asked */
 };
 
-/* shared: the pool's memory (limit_memory.h). NULL where there is none, and nothing is limited then. */
+/* shared: the pool's memory (limit_memory.h); NULL where there is no pool: memory of its own. */
 struct fg_limiter *fg_limiter_new(struct fg_gateway *gw, void *shared);
 void fg_limiter_free(struct fg_limiter *limiter);
 

@@ -179,7 +179,7 @@ fg_var_format(const struct fg_var *var, struct fg_arena *arena)
 
 	while (vocabulary[i].kind != var->kind)
 		i++;
-	return FG_ARENA_CONCAT(arena, vocabulary[i].name, vocabulary[i].has_name ? FG_STR(":") : FG_STR_NONE, var->name);
+	return FG_ARENA_CONCAT(arena, vocabulary[i].word, vocabulary[i].has_name ? FG_STR(":") : FG_STR_NONE, var->name);
 }
 
 bool

@@ -1,10 +1,9 @@
 /* The filter `limits`: how often a client may ask, and how much of it at once. Deciding is core/limiter.h's. */
-#include "base/log.h"
+#include "core/config.h"
 #include "core/exchange.h"
 #include "core/limit_headers.h"
 #include "core/limit_memory.h"
 #include "core/limiter.h"
-#include "core/stats.h"
 #include "filter/filter.h"
 #include "filter/filter_list.h"
 

@@ -56,7 +56,8 @@ parse_var(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg
 
 	if (!fg_conf_want_text(conf, node, key->form, &text))
 		return;
-	if (fg_var_parse(out, text, conf->arena, &message) != FG_OK)
+	/* The variable's name is a part of the text, and lives as long as the configuration. */
+	if (fg_var_parse(out, fg_arena_str(conf->arena, text), conf->arena, &message) != FG_OK)
 		fg_conf_error(conf, node, FG_STR_FMT, FG_STR_ARG(message));
 }
 

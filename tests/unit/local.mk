@@ -8,6 +8,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/prometheus.c tests/unit/prometheus.h \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
+	tests/unit/auth_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
@@ -18,6 +19,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/conf_files_test.c \
 	tests/unit/conf_variant_test.c \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
+	tests/unit/credentials_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
 	tests/unit/forward_target_test.c tests/unit/request.h \
 	fcgi-app/handover.c tests/unit/handover_test.c \

@@ -26,18 +26,12 @@ fg_limit_retry_after(const struct fg_limit_job *job)
 	return seconds_up(longest);
 }
 
-/* A string of RFC 9651 section 3.3.3: printable ASCII, with quotes and backslashes escaped. */
+/* A string of RFC 9651 section 3.3.3. Names have no character that would have to be escaped (core/config_policy.c). */
 static void
 add_string(struct fg_buf *out, struct fg_str text)
 {
 	fg_buf_add_char(out, '"');
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.p[i];
-
-		if (c == '"' || c == '\\')
-			fg_buf_add_char(out, '\\');
-		fg_buf_add_char(out, c >= 0x20 && c < 0x7f ? c : '?');
-	}
+	fg_buf_add(out, text);
 	fg_buf_add_char(out, '"');
 }
 

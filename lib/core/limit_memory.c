@@ -388,12 +388,13 @@ fg_limit_memory_reset(struct fg_limit_memory *memory, const struct fg_limit *lim
 }
 
 uint64_t
-fg_limit_memory_evictions(const struct fg_limit_memory *memory)
+fg_limit_memory_take_evictions(struct fg_limit_memory *memory)
 {
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < STRIPES; i++)
-		sum += load(&memory->shared->stripes[i].evictions);
+		if (load(&memory->shared->stripes[i].evictions) > 0)
+			sum += atomic_exchange_explicit(&memory->shared->stripes[i].evictions, 0, memory_order_relaxed);
 	return sum;
 }
 

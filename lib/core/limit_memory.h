@@ -40,8 +40,8 @@ void fg_limit_memory_block(struct fg_limit_memory *memory, const struct fg_limit
 /* Forgets all that is known to be refused. */
 void fg_limit_memory_unblock_all(struct fg_limit_memory *memory);
 
-/* Keys that gave way before they had expired. */
-uint64_t fg_limit_memory_evictions(const struct fg_limit_memory *memory);
+/* Keys that gave way before they had expired, since this was last asked by any worker. */
+uint64_t fg_limit_memory_take_evictions(struct fg_limit_memory *memory);
 
 /* ---- what the workers of a host know of the others */
 

@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "core/config.h"
 #include "core/exchange.h"
+#include "core/limit_counts.h"
 #include "core/limit_memory.h"
 #include "core/limit_redis.h"
+#include "core/stats.h"
 #include "redis/redis.h"
 
 /* A pool announces itself so often, and counts as gone after that long; what is held is renewed once an epoch. */
@@ -21,6 +23,7 @@ struct fg_limiter {
 	struct fg_limit_memory memory;
 	struct fg_limit_redis *redis; /* owned; NULL: the store is memory */
 	struct fg_timer timer;
+	struct fg_limit_counts *counts; /* owned */
 	struct fg_limit_job *jobs;
 };
 
@@ -98,17 +101,20 @@ on_timer(struct fg_timer *timer, void *arg)
 			renew(job, i);
 	if (limiter->redis != NULL && fg_limit_memory_is_due(&limiter->memory, wall(limiter), ANNOUNCE_US))
 		fg_limit_redis_announce(limiter->redis, &limiter->memory, LAPSE_US);
+	if (limiter->gw->stats != NULL)
+		fg_stats_add(limiter->gw->stats, FG_COUNT_LIMIT_KEYS_EVICTED, fg_limit_memory_take_evictions(&limiter->memory));
 	fg_timer_start(timer, RENEW_US);
 }
 
 struct fg_limiter *
-fg_limiter_new(struct fg_gateway *gw, void *shared)
+fg_limiter_new(struct fg_gateway *gw, void *shared, size_t policies)
 {
 	struct fg_limiter *limiter = calloc(1, sizeof(*limiter));
 	const struct fg_redis_spec *spec = gw->config->store.redis;
 
 	FG_ASSERT(limiter != NULL);
 	limiter->gw = gw;
+	limiter->counts = fg_limit_counts_new(gw, policies);
 	if (shared == NULL) {
 		FG_ASSERT(fg_shared_create(&limiter->own, NULL, &fg_limit_memory_kind, fg_limit_memory_size(1)) == FG_OK);
 		shared = limiter->own.p;
@@ -136,6 +142,7 @@ fg_limiter_free(struct fg_limiter *limiter)
 		unlist_job(job);
 		free(job);
 	}
+	fg_limit_counts_free(limiter->counts);
 	fg_shared_close(&limiter->own, false);
 	free(limiter);
 }
@@ -144,6 +151,12 @@ const char *
 fg_limiter_store(const struct fg_limiter *limiter)
 {
 	return limiter->redis != NULL ? "redis" : "memory";
+}
+
+void
+fg_limiter_count(struct fg_limiter *limiter, const struct fg_limit_job *job)
+{
+	fg_limit_counts_add(limiter->counts, job);
 }
 
 /* ---- deciding */
@@ -316,6 +329,7 @@ fg_limit_job_decide(struct fg_limit_job *job, void (*on_decided)(void *arg, stru
 	job->on_decided = on_decided;
 	job->arg = arg;
 	job->in_flight = true;
+	job->sent = fg_loop_clock(limiter->gw->loop)->mono;
 	list_job(job);
 	fg_limit_redis_ask(limiter->redis, job->is_peek ? FG_LIMIT_PEEK : FG_LIMIT_TAKE, job->asks, job->count, 0, on_store, job);
 	return false;

@@ -28,7 +28,8 @@ struct fg_limit_job {
 	enum fg_err err;      /* of the store; FG_OK: it has decided, or was not asked */
 	bool allowed, denied; /* denied: the store failed, and a limit says deny */
 	bool in_flight, is_peek, is_listed, is_dropped;
-	fg_usec asked;        /* monotonic */
+	fg_usec asked;        /* wall clock */
+	fg_usec sent;         /* to Redis; monotonic; 0: it was not asked */
 	size_t count;
 	struct fg_limit_one {
 		const struct fg_limit_policy *policy;
@@ -42,8 +43,8 @@ struct fg_limit_job {
 	struct fg_limit_ask asks[FG_MAX_POLICIES_OF_ROUTE]; /* the same, as the store is asked */
 };
 
-/* shared: the pool's memory (limit_memory.h); NULL where there is no pool: memory of its own. */
-struct fg_limiter *fg_limiter_new(struct fg_gateway *gw, void *shared);
+/* shared: the pool's memory (limit_memory.h); NULL where there is no pool: memory of its own. policies: how many there are. */
+struct fg_limiter *fg_limiter_new(struct fg_gateway *gw, void *shared, size_t policies);
 void fg_limiter_free(struct fg_limiter *limiter);
 
 /* A new job with these policies' asks for x; is_peek: nothing is counted. */
@@ -53,6 +54,9 @@ struct fg_limit_job *fg_limit_job_new(struct fg_limiter *limiter, const struct f
 bool fg_limit_job_decide(struct fg_limit_job *job, void (*on_decided)(void *arg, struct fg_limit_job *job), void *arg);
 /* Releases what is held and frees the job, at once or when Redis has answered what it was asked. */
 void fg_limit_job_drop(struct fg_limit_job *job);
+
+/* Counts a job that is decided (core/limit_counts.h). */
+void fg_limiter_count(struct fg_limiter *limiter, const struct fg_limit_job *job);
 
 /* What there is of the store, for explain: "redis", "memory". */
 const char *fg_limiter_store(const struct fg_limiter *limiter);

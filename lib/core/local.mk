@@ -15,6 +15,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/limit.c lib/core/limit.h lib/core/limit_tell.c lib/core/limit_window.c \
 	lib/core/limit_key.c lib/core/limit_store.h \
 	lib/core/limit_policy.c lib/core/limit_policy.h lib/core/limit_ask.c \
+	lib/core/limit_counts.c lib/core/limit_counts.h \
 	lib/core/limit_headers.c lib/core/limit_headers.h \
 	lib/core/limiter.c lib/core/limiter.h \
 	lib/core/limit_memory.c lib/core/limit_memory.h \

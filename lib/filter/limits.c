@@ -1,6 +1,7 @@
 /* The filter `limits`: how often a client may ask, and how much of it at once. Deciding is core/limiter.h's. */
 #include "core/config.h"
 #include "core/exchange.h"
+#include "core/limit_counts.h"
 #include "core/limit_headers.h"
 #include "core/limit_memory.h"
 #include "core/limiter.h"
@@ -15,33 +16,13 @@ struct ctx {
 
 /* ---- what was decided */
 
-static const char *
-outcome_of(const struct fg_limit_job *job, size_t i)
-{
-	bool allowed = job->asks[i].result.allowed;
-
-	switch (job->one[i].decided_by) {
-	case FG_LIMIT_BY_STORE:
-		return job->one[i].policy->is_observed && !allowed ? "observed" : allowed ? "allowed" : "refused";
-	case FG_LIMIT_BY_BLOCK:
-		return "refused_without_store";
-	case FG_LIMIT_BY_SHARE:
-		return allowed ? "allowed_by_share" : job->one[i].policy->is_observed ? "observed" : "refused_by_share";
-	case FG_LIMIT_BY_NOBODY:
-		return job->one[i].policy->on_failure == FG_LIMIT_FAIL_DENY ? "failed_closed" : "failed_open";
-	case FG_LIMIT_NOT_ASKED:
-		break;
-	}
-	return "not_asked";
-}
-
 static void
 trace_one(struct fg_exchange *x, const struct fg_limit_job *job, size_t i)
 {
 	const struct fg_limit_result *result = &job->asks[i].result;
 	struct fg_str name = job->one[i].policy->policy.name;
 
-	fg_exchange_trace(x, "limits", outcome_of(job, i),
+	fg_exchange_trace(x, "limits", fg_limit_outcome_name(fg_limit_outcome(job, i)),
 	    FG_STR_FMT " by " FG_STR_FMT ", cost %lld: %lld of %lld would be left, reset in %lld ms", FG_STR_ARG(name),
 	    FG_STR_ARG(job->one[i].by), (long long)job->asks[i].cost, (long long)result->remaining, (long long)result->limit,
 	    (long long)(result->reset / FG_US_PER_MS));
@@ -54,6 +35,8 @@ answer(struct fg_exchange *x, struct fg_limit_job *job)
 		fg_exchange_trace(x, "limits", fg_err_token(job->err), "the store has failed; each limit by its on-store-failure");
 	for (size_t i = 0; x->trace != NULL && i < job->count; i++)
 		trace_one(x, job, i);
+	if (x->trace == NULL)
+		fg_limiter_count(job->limiter, job);
 	if (job->denied)
 		return fg_respond(x, job->err);
 	if (job->allowed)
@@ -132,7 +115,7 @@ on_done(const void *conf, void *ctx_arg, struct fg_exchange *x)
 static void *
 worker_start(struct fg_gateway *gw, void *shared)
 {
-	return fg_limiter_new(gw, shared);
+	return fg_limiter_new(gw, shared, fg_config_policies(gw->config, &fg_filter_limits)->count);
 }
 
 static void

@@ -74,7 +74,9 @@ struct fg_limit_record {
 /* What a decision leaves behind, as the stores tell it. */
 struct fg_limit_reading {
 	bool allowed;
-	int64_t x, y, z; /* bucket: full, part; sliding: used, admitted again at (0: now), empty at; fixed: end, used; concurrency: used, epoch */
+	/* token bucket: full, part; sliding window: used, when it would be allowed (0: not refused), when the log is empty; fixed
+	   window: end, used; concurrency: used, epoch */
+	int64_t x, y, z;
 };
 
 struct fg_limit_result {

@@ -2,10 +2,8 @@
  * lib/core stores of limits: the pool's memory and a real Redis are asked the same, at the same times, and must say the
  * same, number for number; what each does beyond that.
  */
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "core/limit_memory.h"
@@ -221,7 +219,7 @@ both_stores_say_the_same(void)
 			struct pair pair;
 
 			/* Never back: keys of Redis expire by real time, and what has expired does not come back. */
-			now += draw(20) == 0 ? (fg_usec)draw((uint64_t)DAY) : (fg_usec)draw(S / 2);
+			now += draw(60) == 0 ? (fg_usec)draw((uint64_t)DAY) : (fg_usec)draw(S / 2);
 			if (held.count > 0 && draw(4) == 0)
 				change_one(&held, now);
 			draw_asks(&pair, limits);
@@ -250,10 +248,145 @@ both_stores_say_the_same(void)
 	CU_ASSERT(refused > 1000);
 }
 
+/* ---- Redis alone */
+
+static void
+a_record_expires_by_itself(void)
+{
+	struct fg_limit limit = {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 10, .period = 10 * S, .burst = 10};
+	struct fg_limit_ask ask = {.limit = &limit, .cost = 5};
+	char name[FG_LIMIT_NAME_BYTES];
+	const char *reply;
+	long ttl;
+
+	CU_ASSERT(fg_limit_init(&limit));
+	make_key(&ask.key, &limit, 0, 1);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+	CU_ASSERT_EQUAL(fg_limit_redis_name(name, &ask.key, false), 14);
+	reply = redis_server_do(server, "EVAL \"local k = redis.call('KEYS', 'fg:*') return redis.call('PTTL', k[1])\" 0");
+	ttl = strtol(reply + 1, NULL, 10);
+	CU_ASSERT(ttl > 4000 && ttl <= 5001);
+	/* A whole number of microseconds is kept as a number: 16 bytes. */
+	reply = redis_server_do(server, "EVAL \"local k = redis.call('KEYS', 'fg:*') return redis.call('OBJECT', 'ENCODING', k[1])\" 0");
+	CU_ASSERT(strstr(reply, "int") != NULL);
+	redis_server_do(server, "FLUSHALL");
+}
+
+/* One connection: what is asked after it is answered after it, unless Redis had to be given the script first. */
+static void
+announce(struct fg_limit_memory *whose, struct fg_limit_ask *ask)
+{
+	fg_limit_redis_announce(store, whose, 10 * S);
+	for (int i = 0; i < 2; i++)
+		CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_PEEK, ask, 1, 0), FG_OK);
+}
+
+static void
+hosts_hear_of_each_other(void)
+{
+	struct fg_shared other_shared;
+	struct fg_limit_memory other;
+	struct fg_limit_hosts hosts;
+	struct fg_limit limit = {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1, .period = 3600 * S};
+	struct fg_limit_ask ask = {.limit = &limit, .cost = 1};
+	struct told told = {false, FG_OK};
+
+	CU_ASSERT(fg_limit_init(&limit));
+	make_key(&ask.key, &limit, 0, 1);
+	CU_ASSERT_FATAL(fg_shared_create(&other_shared, NULL, &fg_limit_memory_kind, fg_limit_memory_size(1)) == FG_OK);
+	fg_limit_memory_init(&other, other_shared.p);
+	announce(&memory, &ask);
+	fg_limit_memory_get_hosts(&memory, &hosts);
+	CU_ASSERT_EQUAL(hosts.alive, 1);
+	announce(&other, &ask);
+	announce(&memory, &ask);
+	fg_limit_memory_get_hosts(&memory, &hosts);
+	CU_ASSERT_EQUAL(hosts.alive, 2);
+	fg_limit_memory_get_hosts(&other, &hosts);
+	CU_ASSERT_EQUAL(hosts.alive, 2);
+	/* One that was silent for too long is gone. */
+	redis_server_do(server, "ZADD fg:{hosts} 1 %016llx", (unsigned long long)hosts.host);
+	announce(&memory, &ask);
+	fg_limit_memory_get_hosts(&memory, &hosts);
+	CU_ASSERT_EQUAL(hosts.alive, 1);
+
+	/* A reset lets the key in again, here and wherever it is known to be refused. */
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+	CU_ASSERT(ask.reading.allowed);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+	CU_ASSERT(!ask.reading.allowed);
+	fg_limit_memory_block(&memory, &ask.key, 1, START + 10 * S);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 1, START), START + 10 * S);
+	fg_limit_redis_reset(store, &ask.key, on_told, &told);
+	redis_scene_wait(&scene, is_over, &told);
+	CU_ASSERT_EQUAL(told.err, FG_OK);
+	announce(&memory, &ask);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+	CU_ASSERT(ask.reading.allowed);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 1, START), 0);
+	fg_shared_close(&other_shared, false);
+	redis_server_do(server, "FLUSHALL");
+}
+
+/* ---- a Cluster: limits that count by different things lie in different slots */
+
+static enum fg_err
+ask_cluster(struct fg_limit_redis *cluster, struct redis_scene *there, struct fg_limit_ask *asks, size_t count)
+{
+	struct told told = {false, FG_OK};
+
+	fg_limit_redis_ask(cluster, FG_LIMIT_TAKE, asks, count, 0, on_told, &told);
+	redis_scene_wait(there, is_over, &told);
+	return told.err;
+}
+
+static void
+all_or_nothing_in_a_cluster(void)
+{
+	struct redis_server *nodes[REDIS_CLUSTER_NODES];
+	struct redis_scene there;
+	struct fg_limit_redis *cluster;
+	struct fg_limit wide = {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1000, .period = 3600 * S};
+	struct fg_limit narrow = {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 10, .period = 3600 * S, .burst = 10};
+	struct fg_limit_ask asks[6];
+	unsigned allowed = 0;
+
+	redis_cluster_start(nodes);
+	redis_scene_open(&there);
+	redis_scene_connect(&there, "redis+cluster://127.0.0.1:%d", redis_server_port(nodes[0]));
+	cluster = fg_limit_redis_new(there.redis, true);
+	CU_ASSERT(fg_limit_init(&wide));
+	CU_ASSERT(fg_limit_init(&narrow));
+	for (int round = 0; round < 30; round++) {
+		/* By five things, the last but one of which is the narrow limit's. */
+		for (unsigned i = 0; i < 6; i++) {
+			asks[i] = (struct fg_limit_ask){.limit = i == 4 ? &narrow : &wide, .cost = 1};
+			make_key(&asks[i].key, asks[i].limit, i, i % 5);
+		}
+		CU_ASSERT_EQUAL(ask_cluster(cluster, &there, asks, 6), FG_OK);
+		allowed += fg_limit_all_allowed(asks, 6);
+	}
+	CU_ASSERT_EQUAL(allowed, 10);
+	/* Each of the others has ten fewer than before, not thirty. */
+	for (unsigned i = 0; i < 6; i++) {
+		if (i == 4)
+			continue;
+		CU_ASSERT_EQUAL(ask_cluster(cluster, &there, &asks[i], 1), FG_OK);
+		CU_ASSERT_EQUAL(asks[i].result.remaining, 1000 - 11);
+	}
+	fg_limit_redis_free(cluster);
+	redis_scene_close(&there);
+	for (size_t i = 0; i < REDIS_CLUSTER_NODES; i++)
+		redis_server_stop(nodes[i]);
+}
+
 void
 suite_limit_store(void)
 {
 	CU_pSuite suite = CU_add_suite("limit_store", set_up, tear_down);
 
 	ADD_TEST(suite, both_stores_say_the_same);
+	ADD_TEST(suite, a_record_expires_by_itself);
+	ADD_TEST(suite, hosts_hear_of_each_other);
+	ADD_TEST(suite, all_or_nothing_in_a_cluster);
 }

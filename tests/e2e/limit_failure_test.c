@@ -170,6 +170,32 @@ a_flood_costs_redis_nothing(void)
 	CU_ASSERT(count_calls() <= 10);
 }
 
+static bool
+is_let_in(void *arg)
+{
+	(void)arg;
+	return ask_for("local")->status == 200;
+}
+
+/* Also where it is known to be refused. */
+static void
+a_reset_reaches_all(void)
+{
+	char key[16], *said;
+	const char *show[] = {bed_program(), "limits", "show", "-c", bed.config, "--limit", "local", key, NULL};
+	const char *reset[] = {bed_program(), "limits", "reset", "-c", bed.config, key, NULL};
+
+	expect_recovery();
+	snprintf(key, sizeof(key), "%u", turn(false));
+	CU_ASSERT_EQUAL(ask_for("local")->status, 429);
+	CU_ASSERT_EQUAL(bed_run(&bed, &said, show), 0);
+	CU_ASSERT(strstr(said, "local") != NULL && strstr(said, " 0            4") != NULL);
+	free(said);
+	CU_ASSERT_EQUAL(bed_run(&bed, &said, reset), 0);
+	free(said);
+	CU_ASSERT(bed_wait(is_let_in, NULL));
+}
+
 static void
 redis_refuses_connections(void)
 {
@@ -280,6 +306,7 @@ suite_limit_failure(void)
 
 	ADD_SCENE(suite, all_is_well);
 	ADD_SCENE(suite, a_flood_costs_redis_nothing);
+	ADD_SCENE(suite, a_reset_reaches_all);
 	ADD_SCENE(suite, redis_refuses_connections);
 	ADD_SCENE(suite, redis_hangs);
 	ADD_SCENE(suite, redis_is_slow);

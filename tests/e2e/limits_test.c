@@ -265,6 +265,33 @@ explain_does_not_count(void)
 	free(said);
 }
 
+static void
+limits_are_shown_and_reset(void)
+{
+	const struct front *front = stage.fronts[0];
+	char key[16], *said;
+	const char *show[] = {bed_program(), "limits", "show", "-c", stage.bed.config, "--json", key, NULL};
+	const char *reset[] = {bed_program(), "limits", "reset", "-c", stage.bed.config, "--limit", "three", key, NULL};
+	const char *unknown[] = {bed_program(), "limits", "show", "-c", stage.bed.config, "--limit", "four", key, NULL};
+
+	turn(true);
+	snprintf(key, sizeof(key), "%u", turn(false));
+	for (int i = 0; i < 4; i++)
+		(void)ask_for(front, "/three");
+	CU_ASSERT_EQUAL(ask_for(front, "/plans?plan=gold")->status, 200);
+	CU_ASSERT_EQUAL(bed_run(&stage.bed, &said, show), 0);
+	CU_ASSERT(strstr(said, "{\"limit\":\"three\",\"by\":\"query:k\",\"remaining\":0,\"of\":3,\"reset_ms\":3") != NULL);
+	CU_ASSERT(strstr(said, "{\"limit\":\"shared\",\"by\":\"query:k\",\"remaining\":4,\"of\":4,\"reset_ms\":0}") != NULL);
+	CU_ASSERT(strstr(said, "{\"limit\":\"plans\",\"by\":\"query:k; query:plan=gold\",\"remaining\":2,\"of\":3,") != NULL);
+	CU_ASSERT(strstr(said, "black") == NULL);
+	free(said);
+	CU_ASSERT_EQUAL(bed_run(&stage.bed, &said, reset), 0);
+	free(said);
+	CU_ASSERT_EQUAL(ask_for(front, "/three")->status, 200);
+	CU_ASSERT_EQUAL(bed_run(&stage.bed, &said, unknown), 1);
+	free(said);
+}
+
 /* One holds the only place; the place is free when it is done, when its client leaves, and when its worker dies. */
 static void
 hold_place(const struct front *front, struct http_conn *conn, bool kill_worker)
@@ -346,6 +373,7 @@ suite_limits(void)
 	ADD_SCENE(suite, requests_cost_what_they_say);
 	ADD_SCENE(suite, an_absent_variable_is_the_address);
 	ADD_SCENE(suite, explain_does_not_count);
+	ADD_SCENE(suite, limits_are_shown_and_reset);
 	ADD_SCENE(suite, a_place_is_given_back);
 	ADD_SCENE(suite, a_place_outlives_its_lease_while_it_is_held);
 	ADD_SCENE(suite, a_dead_worker_gives_back);

@@ -25,6 +25,9 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/head_test.c \
 	tests/unit/headers_test.c \
+	tests/unit/limit_test.c \
+	tests/unit/limit_memory_test.c \
+	tests/unit/limit_store_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	tests/unit/offload_test.c \

@@ -52,7 +52,8 @@ static const struct talk talks[] = {
     {"PUT", "/v2/library/app/manifests/v1.0", "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n", "{\"schemaVersion\":2}", false,
 	201, "Location: /v2/library/app/manifests/v1.0\r\n", false},
     /* npm */
-    {"PUT", "/@scope%2fname", "Content-Type: application/json\r\nnpm-command: publish\r\n", "{\"_id\":\"@scope/name\"}", false, 201, NULL, false},
+    {"PUT", "/@scope%2fname", "Content-Type: application/json\r\nnpm-command: publish\r\n", "{\"_id\":\"@scope/name\"}", false,
+	201, NULL, false},
     {"GET", "/@scope%2Fname/-/name-1.0.0.tgz", "npm-auth-type: web\r\n", NULL, false, 200, NULL, false},
     /* WebDAV (RFC 4918) */
     {"PROPFIND", "/dav/a%20b/", "Depth: 1\r\nContent-Type: application/xml\r\n", "<propfind xmlns=\"DAV:\"><allprop/></propfind>", false, 207,

@@ -38,27 +38,6 @@ keys_of(const struct jwt_policy *mine)
 
 /* ---- a token that is good */
 
-/* Claims as core/identity.h wants them. */
-static bool
-find_claim(const void *source, struct fg_str name, struct fg_arena *arena, struct fg_claim_values *out)
-{
-	const struct fg_json_node *claim = fg_claim_find(source, name);
-	struct fg_str *values;
-
-	if (claim == NULL || claim->type == FG_JSON_NULL || claim->type == FG_JSON_OBJECT)
-		return false;
-	if (claim->type != FG_JSON_ARRAY) {
-		*out = (struct fg_claim_values){&claim->text, 1};
-		return true;
-	}
-	values = FG_ARENA_ARRAY(arena, struct fg_str, claim->count);
-	*out = (struct fg_claim_values){values, 0};
-	for (uint32_t i = 0; i < claim->count; i++)
-		if (fg_json_is_scalar(&claim->as.children[i]) && claim->as.children[i].type != FG_JSON_NULL)
-			values[out->count++] = claim->as.children[i].text;
-	return true;
-}
-
 static void
 release_token(void *held)
 {
@@ -118,7 +97,7 @@ accept(struct fg_auth_attempt *attempt, const struct jwt_policy *mine, struct fg
 	}
 	identity = FG_ARENA_NEW(&attempt->x->arena, struct fg_identity);
 	identity->consumer = fg_arena_str(&attempt->x->arena, consumer);
-	identity->claims = (struct fg_claims){find_claim, root};
+	identity->claims = (struct fg_claims){fg_auth_json_claim, root};
 	attempt->held = token;
 	attempt->release = release_token;
 	return fg_auth_accept(attempt, identity);

@@ -186,6 +186,7 @@ read_answer(const struct fg_fetch_answer *answer, struct fg_json **doc)
 {
 	static const struct fg_json_bounds bounds = {FG_MAX_INTROSPECTION_BYTES, FG_MAX_TOKEN_DEPTH, FG_MAX_TOKEN_NODES};
 	const struct fg_json_node *active;
+	bool is_answer;
 
 	*doc = NULL;
 	if (answer->err != FG_OK || answer->status != 200 || fg_json_parse(doc, answer->body, &bounds, NULL) != FG_OK)
@@ -193,10 +194,11 @@ read_answer(const struct fg_fetch_answer *answer, struct fg_json **doc)
 	active = fg_json_member(fg_json_root(*doc), FG_STR("active"));
 	if (active != NULL && active->type == FG_JSON_TRUE)
 		return FG_OK;
+	/* Anything but true or false is no answer (RFC 7662 §2.2). */
+	is_answer = active != NULL && active->type == FG_JSON_FALSE;
 	fg_json_release(*doc);
 	*doc = NULL;
-	/* Anything but true or false is no answer (RFC 7662 §2.2). */
-	return active != NULL && active->type == FG_JSON_FALSE ? FG_OK : FG_ERR_INTROSPECTION_UNAVAILABLE;
+	return is_answer ? FG_OK : FG_ERR_INTROSPECTION_UNAVAILABLE;
 }
 
 /* ---- asking */

@@ -13,7 +13,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/failure_test.c \
 	tests/e2e/fcgi_test.c \
 	tests/e2e/forward_test.c \
-	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/jwt_test.c \
+	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/introspection_test.c tests/e2e/jwt_test.c \
 	tests/e2e/modes_test.c \
 	tests/e2e/pool_test.c \
 	tests/e2e/protocol_test.c \

@@ -5,15 +5,18 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/limits.h"
 #include "core/config.h"
 #include "core/exchange.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/offline.h"
+#include "fcgi-app/options.h"
 
-enum { MOST_STEPS = 4096, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
+enum { MOST_STEPS = 4096, MOST_OTHERS = 20, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
 
 struct step {
 	const char *who, *outcome;
@@ -29,6 +32,7 @@ struct explanation {
 	struct step steps[MOST_STEPS];
 	struct considered considered[MOST_STEPS];
 	size_t step_count, considered_count;
+	size_t other_count; /* routes of other paths, beyond the first few */
 };
 
 struct asked {
@@ -40,10 +44,8 @@ struct asked {
 	struct fg_arena arena;
 };
 
-static const char usage[] =
-    "usage: faregate explain [-c FILE] [-H 'NAME: VALUE']... [--ip ADDRESS] [--keys POLICY=FILE]... [--json] METHOD URL\n";
-
 static const char help[] =
+    "Usage: faregate explain [-c FILE] [-H 'NAME: VALUE']... [--ip ADDRESS] [--keys POLICY=FILE]... [--json] METHOD URL\n"
     "\n"
     "Says which route a request takes and why not the others, then what each policy decides, in order.\n"
     "Nothing is sent and nothing is counted.\n"
@@ -70,8 +72,11 @@ static void
 on_considered(void *arg, const struct fg_route_rule *rule, const char *ruled_out_by)
 {
 	struct explanation *e = arg;
+	bool is_other = ruled_out_by != NULL && strcmp(ruled_out_by, "path") == 0;
 
-	if (e->considered_count < MOST_STEPS)
+	if (e->considered_count == MOST_STEPS || (is_other && e->considered_count >= MOST_OTHERS))
+		e->other_count++;
+	else
 		e->considered[e->considered_count++] = (struct considered){rule->name, rule->path, ruled_out_by};
 }
 
@@ -108,14 +113,15 @@ static void
 add_request_line(struct asked *asked)
 {
 	struct fg_str url = fg_str_from(asked->url);
+	bool is_https = fg_str_starts_with(url, FG_STR("https://"));
 
 	add_param(asked, FG_STR("REQUEST_METHOD"), fg_str_from(asked->method));
 	add_param(asked, FG_STR("REQUEST_URI"), url);
 	add_param(asked, FG_STR("SERVER_PROTOCOL"), FG_STR("HTTP/1.1"));
 	add_param(asked, FG_STR("SERVER_NAME"), FG_STR("localhost"));
-	add_param(asked, FG_STR("SERVER_PORT"), FG_STR("80"));
+	add_param(asked, FG_STR("SERVER_PORT"), is_https ? FG_STR("443") : FG_STR("80"));
 	add_param(asked, FG_STR("REMOTE_ADDR"), fg_str_from(asked->client_ip));
-	if (fg_str_starts_with(url, FG_STR("https://")))
+	if (is_https)
 		add_param(asked, FG_STR("REQUEST_SCHEME"), FG_STR("https"));
 }
 
@@ -124,17 +130,20 @@ static int
 parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 {
 	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"ip", required_argument, NULL, 'i'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"keys", required_argument, NULL, 'k'},
 	    {NULL, 0, NULL, 0},
 	};
+	struct fg_ip ip;
 	int option;
 
 	*is_over = true;
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "c:H:", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:hH:", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			asked->file = optarg;
@@ -146,7 +155,10 @@ parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 			return FG_EXIT_USAGE;
 		case 'i':
 			asked->client_ip = optarg;
-			break;
+			if (fg_ip_parse(&ip, fg_str_from(optarg)))
+				break;
+			fprintf(stderr, "faregate explain: \"%s\" is not an address\n", optarg);
+			return FG_EXIT_USAGE;
 		case 'j':
 			asked->json = true;
 			break;
@@ -155,15 +167,17 @@ parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 				return FG_EXIT_USAGE;
 			break;
 		case 'h':
-			printf("%s%s", usage, help);
+			fputs(help, stdout);
 			return FG_EXIT_OK;
 		default:
-			fputs(usage, stderr);
-			return FG_EXIT_USAGE;
+			return fg_options_refuse(option, argv);
 		}
 	}
-	if (argc - optind != 2) {
-		fputs(usage, stderr);
+	if (argc - optind > 2)
+		return fg_options_refuse_word(argv, argv[optind + 2]);
+	if (argc - optind < 2) {
+		fprintf(stderr, "faregate explain: %s is missing; try faregate explain --help\n",
+		    argc == optind ? "METHOD and URL" : "URL");
 		return FG_EXIT_USAGE;
 	}
 	asked->method = argv[optind];
@@ -191,6 +205,8 @@ print_text(struct fg_exchange *x, const struct explanation *e)
 		    FG_STR_ARG(c->path), c->ruled_out_by == NULL ? "" : ": ",
 		    c->ruled_out_by == NULL ? "" : c->ruled_out_by);
 	}
+	if (e->other_count > 0)
+		printf("  not         %zu more: path\n", e->other_count);
 	printf("decision\n");
 	for (size_t i = 0; i < e->step_count; i++)
 		printf("  %-11s %s%s%.*s\n", e->steps[i].who, e->steps[i].outcome, e->steps[i].detail.len > 0 ? ": " : "",
@@ -251,7 +267,7 @@ print_json(struct fg_exchange *x, const struct explanation *e)
 			fg_buf_add_char(&out, '}');
 		}
 	}
-	fg_buf_add(&out, FG_STR("],\"steps\":["));
+	fg_buf_printf(&out, "],\"others_considered\":%zu,\"steps\":[", e->other_count);
 	for (size_t i = 0; i < e->step_count; i++) {
 		fg_buf_add(&out, i == 0 ? FG_STR("{") : FG_STR(",{"));
 		add_json(&out, "who", fg_str_from(e->steps[i].who));

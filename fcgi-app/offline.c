@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "core/config.h"
+#include "core/stats.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/pidfile.h"
 #include "filter/auth_jwt.h"
@@ -99,6 +100,9 @@ fg_offline_open(struct fg_offline *offline, const char *file, const struct fg_of
 	stem = fg_pidfile_beside(offline->config->pid_file, "");
 	offline->loop = fg_loop_new();
 	fg_gateway_init(&offline->gw, offline->config, offline->loop, NULL, &offline->log);
+	/* Counters of its own, which nobody sees: the gateway's pages are made of some. */
+	if (fg_stats_create(&offline->gw.stats, NULL, offline->config->route_count + offline->config->service_count) == FG_OK)
+		fg_stats_attach(offline->gw.stats, offline->config);
 	fg_pool_memory_open(&offline->memory, stem);
 	fg_gateway_start_filters(&offline->gw, &offline->memory);
 	free(stem);
@@ -109,6 +113,7 @@ void
 fg_offline_close(struct fg_offline *offline)
 {
 	fg_gateway_fini(&offline->gw);
+	fg_stats_close(offline->gw.stats, false);
 	fg_pool_memory_close(&offline->memory, false);
 	fg_loop_free(offline->loop);
 	fg_config_free(offline->config);

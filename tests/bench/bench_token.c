@@ -1,149 +1,189 @@
 /*
- * What the filter `auth` costs a request with a token: one that was verified before, and one that is verified, for each kind
- * of algorithm; beside the same request on a route that is public.
+ * What a token costs, by CPU time of this process: a hit of the cache, a miss (parse, verify, check, keep) for each algorithm,
+ * and where a miss's time goes. The token has the claims of a common identity provider; its length is shown.
+ *
+ *   bench_token                 the table
+ *   bench_token ALG hit|miss N  N times one of them and nothing else, for callgrind
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
+#include <time.h>
 
-#include "base/buf.h"
-#include "base/log.h"
-#include "core/config.h"
-#include "core/exchange.h"
 #include "support/token_maker.h"
+#include "token/api_key.h"
+#include "token/token_cache.h"
+#include "token/verify.h"
 
-enum { HITS = 200000, MISSES = 5000 };
+#define NOW_S 1795550400
 
-static const char *const algorithms[] = {"HS256", "RS256", "PS256", "ES256", "EdDSA"};
-enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
+static const char payload[] =
+    "{\"iss\":\"https://idp.example.com/realms/shop\",\"aud\":[\"orders-api\",\"account\"],\"sub\":\"f1f7b3c2-6d0c-4f0e-9a4e-"
+    "2b3d5c1a7e90\",\"typ\":\"Bearer\",\"azp\":\"web\",\"iat\":1795550400,\"nbf\":1795550400,\"exp\":1795554000,\"jti\":\"0b9f\","
+    "\"realm_access\":{\"roles\":[\"user\",\"offline_access\"]},\"scope\":\"openid profile orders:read orders:write\",\"tenant\":"
+    "\"acme\",\"email_verified\":true,\"preferred_username\":\"wilma\"}";
 
-static struct maker_key *keys[ALGORITHMS];
-static char folder[] = "/tmp/fg-bench-token-XXXXXX";
+struct bench {
+	struct fg_key_set *keys;
+	struct fg_token_rules rules;
+	struct fg_token_cache *cache;
+	struct fg_clock now;
+	char *text;
+};
+
+static const struct fg_str audiences[] = {FG_STR_INIT("orders-api")};
 
 static void
-write_file(const char *name, const char *text)
+bench_open(struct bench *bench, const char *alg)
 {
-	char path[128];
-	FILE *file;
+	struct maker_key *key = maker_key_new(alg);
+	struct fg_key_report report;
+	char header[128], *jwks = maker_jwks(maker_jwk(key, "\"kid\":\"2026-11\",\"use\":\"sig\""), NULL, NULL, NULL);
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	file = fopen(path, "w");
-	if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0)
-		exit(1);
+	*bench = (struct bench){.now = {.mono = 1, .wall = (fg_usec)NOW_S * FG_US_PER_S},
+	    .rules = {.algorithms = FG_ALGS_ALL, .claims = {.issuer = FG_STR("https://idp.example.com/realms/shop"),
+	        .audiences = audiences, .audience_count = 1, .leeway = 30 * FG_US_PER_S}}};
+	if (fg_key_set_from_jwks(&bench->keys, fg_str_from(jwks), &report) != FG_OK)
+		abort();
+	free(jwks);
+	snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"typ\":\"JWT\",\"kid\":\"2026-11\"}", alg);
+	bench->text = maker_token(key, header, payload);
+	bench->cache = fg_token_cache_new(1024, 4 * 1024 * 1024, 300 * (fg_usec)FG_US_PER_S);
+	maker_key_free(key);
 }
 
-static struct fg_config *
-load(void)
+static void
+bench_close(struct bench *bench)
 {
-	struct fg_config *config;
-	struct fg_buf text, errors;
-	char path[128];
+	fg_token_cache_free(bench->cache);
+	fg_key_set_release(bench->keys);
+	free(bench->text);
+}
 
-	fg_buf_init(&text, 65536);
-	fg_buf_init(&errors, 65536);
-	fg_buf_printf(&text, "version: 1\nservices: {a: 'http://127.0.0.1:9'}\nauth:\n");
-	for (int i = 0; i < ALGORITHMS; i++) {
-		char *set = maker_jwks(maker_jwk(keys[i], "\"kid\":\"k\""), NULL, NULL, NULL);
+static void
+miss(struct bench *bench)
+{
+	struct fg_str text = fg_str_from(bench->text);
+	struct fg_token *token;
+	struct fg_jws jws;
 
-		snprintf(path, sizeof(path), "%s.json", algorithms[i]);
-		write_file(path, set);
-		free(set);
-		for (int cached = 0; cached < 2; cached++)
-			fg_buf_printf(&text, "  %s%d: {type: jwt, issuer: 'https://idp.example/', audience: orders, algorithms: %s, "
-			    "keys: 'file:%s.json', forward: {X-User: sub, X-Tenant: tenant}%s}\n", algorithms[i], cached, algorithms[i],
-			    algorithms[i], cached == 1 ? "" : ", cache: off");
-	}
-	fg_buf_printf(&text, "routes:\n  public: {path: /public, service: a, auth: none}\n");
-	for (int i = 0; i < 2 * ALGORITHMS; i++)
-		fg_buf_printf(&text, "  r%d: {path: /%s/%d, service: a, auth: %s%d}\n", i, algorithms[i / 2], i % 2, algorithms[i / 2], i % 2);
-	fg_buf_add_char(&text, '\0');
-	write_file("f.yaml", text.p);
-	snprintf(path, sizeof(path), "%s/f.yaml", folder);
-	if (fg_config_load(&config, path, &errors) != FG_OK) {
-		fprintf(stderr, "%.*s", FG_STR_ARG(fg_buf_str(&errors)));
-		exit(1);
-	}
-	fg_buf_fini(&text);
-	fg_buf_fini(&errors);
-	return config;
+	if (fg_jws_parse(&jws, text, NULL) != FG_OK ||
+	    fg_token_verify(&token, &jws, bench->keys, &bench->rules, bench->now.wall, NULL) != FG_OK)
+		abort();
+	fg_token_cache_put(bench->cache, text, 1, bench->keys, token, &bench->now);
+	fg_token_release(token);
+	fg_jws_fini(&jws);
+}
+
+static void
+hit(struct bench *bench)
+{
+	struct fg_token *token = fg_token_cache_get(bench->cache, fg_str_from(bench->text), 1, bench->keys, &bench->now);
+
+	if (token == NULL)
+		abort();
+	fg_token_release(token);
+}
+
+static void
+parse_only(struct bench *bench)
+{
+	struct fg_jws jws;
+
+	if (fg_jws_parse(&jws, fg_str_from(bench->text), NULL) != FG_OK || fg_jws_read_claims(&jws, NULL) != FG_OK)
+		abort();
+	fg_jws_fini(&jws);
 }
 
 static double
 cpu_us(void)
 {
-	struct rusage usage;
+	struct timespec ts;
 
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
-	    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
 }
 
-/* Microseconds of CPU for one decision. */
+/* Microseconds of CPU each. */
 static double
-measure(struct fg_gateway *gw, const char *target, const char *authorization, int times)
+measure(void (*fn)(struct bench *), struct bench *bench, unsigned times)
 {
-	const struct fg_param params[] = {{FG_STR("REQUEST_METHOD"), FG_STR("GET")}, {FG_STR("REQUEST_URI"), fg_str_from(target)},
-	    {FG_STR("SERVER_PROTOCOL"), FG_STR("HTTP/1.1")}, {FG_STR("REMOTE_ADDR"), FG_STR("192.0.2.7")},
-	    {FG_STR("HTTP_HOST"), FG_STR("api.example.com")}, {FG_STR("HTTP_ACCEPT"), FG_STR("application/json")},
-	    {FG_STR("HTTP_AUTHORIZATION"), fg_str_from(authorization)}};
-	double began = 0;
+	double from;
 
-	for (int i = -10; i < times; i++) {
-		struct fg_exchange *x;
+	fn(bench);
+	from = cpu_us();
+	for (unsigned i = 0; i < times; i++)
+		fn(bench);
+	return (cpu_us() - from) / times;
+}
 
-		if (i == 0)
-			began = cpu_us();
-		x = fg_exchange_new_offline(gw, params, FG_ARRAY_LEN(params), NULL);
-		fg_exchange_decide(x);
-		if (x->terminal != FG_TERMINAL_FORWARD) {
-			fprintf(stderr, "bench_token: %s: %s\n", target, fg_err_token(x->reason));
-			exit(1);
-		}
-		fg_exchange_free(x);
+/* One verdict alone, by either library. */
+static double
+measure_verdict(enum fg_verdict (*fn)(const struct fg_jws *, const struct fg_key *), struct bench *bench, unsigned times)
+{
+	struct fg_jws jws;
+	double from, spent;
+
+	if (fg_jws_parse(&jws, fg_str_from(bench->text), NULL) != FG_OK || fg_jws_read_claims(&jws, NULL) != FG_OK)
+		abort();
+	from = cpu_us();
+	for (unsigned i = 0; i < times; i++)
+		if (fn(&jws, fg_key_set_at(bench->keys, 0)) != FG_VERDICT_GOOD)
+			abort();
+	spent = cpu_us() - from;
+	fg_jws_fini(&jws);
+	return spent / times;
+}
+
+static void
+table(void)
+{
+	static const char *const algs[] = {"HS256", "RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"};
+	struct fg_api_key_hash hash;
+	double from;
+
+	printf("%-6s %6s %8s %8s %8s %10s %10s  %s\n", "alg", "bytes", "hit us", "miss us", "parse us", "OpenSSL us", "libjwt us",
+	    "verified by");
+	for (size_t i = 0; i < FG_ARRAY_LEN(algs); i++) {
+		struct bench bench;
+		enum fg_alg alg;
+
+		bench_open(&bench, algs[i]);
+		if (!fg_alg_parse(&alg, fg_str_from(algs[i])))
+			abort();
+		printf("%-6s %6zu %8.2f", algs[i], strlen(bench.text), (miss(&bench), measure(hit, &bench, 200000)));
+		printf(" %8.1f %8.1f %10.1f", measure(miss, &bench, 2000), measure(parse_only, &bench, 10000),
+		    measure_verdict(fg_verify_by_openssl, &bench, 2000));
+		if (fg_libjwt_takes(alg))
+			printf(" %10.1f", measure_verdict(fg_verify_by_libjwt, &bench, 2000));
+		else
+			printf(" %10s", "-");
+		printf("  %s\n", fg_jws_who_verifies(alg));
+		bench_close(&bench);
 	}
-	return (cpu_us() - began) / times;
+	from = cpu_us();
+	for (unsigned i = 0; i < 100000; i++)
+		fg_api_key_hash(&hash, FG_STR("fg_AbCdEfGh_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg3v0jXF"));
+	printf("hash of an API key: %.2f us\n", (cpu_us() - from) / 100000);
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	static const char payload[] = "{\"iss\":\"https://idp.example/\",\"aud\":[\"orders\",\"users\"],\"sub\":\"5f1c7a52-9d0b-4b7e\","
-	    "\"iat\":1700000000,\"exp\":9999999999,\"jti\":\"b7e2f5c0\",\"scope\":\"orders:read orders:write profile\","
-	    "\"tenant\":\"acme\",\"azp\":\"web\",\"roles\":[\"admin\",\"staff\"],\"email\":\"ann@example.com\"}";
-	struct fg_log log = {.level = FG_LOG_ERROR};
-	struct fg_config *config;
-	struct fg_gateway gw;
-	struct fg_loop *loop;
-	double public;
+	struct bench bench;
 
-	if (mkdtemp(folder) == NULL || chdir(folder) != 0)
-		return 1;
-	for (int i = 0; i < ALGORITHMS; i++)
-		keys[i] = maker_key_new(algorithms[i]);
-	config = load();
-	loop = fg_loop_new();
-	fg_gateway_init(&gw, config, loop, NULL, &log);
-	fg_gateway_start_filters(&gw, NULL);
-	public = measure(&gw, "/public", "Bearer x", HITS);
-	printf("%-8s %8.2f us the whole decision on a public route\n", "public", public);
-	for (int i = 0; i < ALGORITHMS; i++) {
-		char header[64], target[64], authorization[2048], *token;
-
-		snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"kid\":\"k\",\"typ\":\"JWT\"}", algorithms[i]);
-		token = maker_token(keys[i], header, payload);
-		snprintf(authorization, sizeof(authorization), "Bearer %s", token);
-		snprintf(target, sizeof(target), "/%s/1", algorithms[i]);
-		printf("%-8s %8.2f us more when it was verified before (%zu bytes)", algorithms[i],
-		    measure(&gw, target, authorization, HITS) - public, strlen(token));
-		snprintf(target, sizeof(target), "/%s/0", algorithms[i]);
-		printf(", %8.2f us when it is verified\n", measure(&gw, target, authorization, MISSES) - public);
-		free(token);
-		maker_key_free(keys[i]);
+	if (argc == 1) {
+		table();
+		return 0;
 	}
-	fg_gateway_fini(&gw);
-	fg_loop_free(loop);
-	fg_config_free(config);
+	if (argc != 4) {
+		fprintf(stderr, "usage: bench_token [ALG hit|miss N]\n");
+		return 2;
+	}
+	bench_open(&bench, argv[1]);
+	miss(&bench);
+	for (long i = strtol(argv[3], NULL, 10); i > 0; i--)
+		(strcmp(argv[2], "hit") == 0 ? hit : miss)(&bench);
+	bench_close(&bench);
 	return 0;
 }

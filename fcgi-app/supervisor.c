@@ -253,8 +253,8 @@ on_death(struct supervisor *s, const struct fg_pool_death *death)
 {
 	fg_usec now = clock_now().mono;
 
-	/* A worker too young to have a handler for the TERM that it was sent has nothing to finish either. */
-	if (death->member.told && (!death->by_signal || death->code == SIGTERM)) {
+	/* One too young to have a handler for what it was sent, or done but for exiting, has nothing to finish either. */
+	if (death->member.told && (!death->by_signal || death->code == SIGTERM || death->code == SIGQUIT)) {
 		FG_LOG(&s->log, DEBUG, "supervisor", "worker left", FG_F_INT("pid", death->member.pid));
 		return;
 	}

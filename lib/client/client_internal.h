@@ -28,6 +28,7 @@ struct fg_endpoint {
 	enum fg_http_version version;
 	fg_usec connect_timeout;
 	bool tls, verify;
+	bool serves_once; /* a connection serves one request */
 	const char *ca_file, *cert_file, *key_file;
 };
 

@@ -108,6 +108,22 @@ bed_start_pool(struct bed *bed, const char *const *wrap)
 		bed_give_up("the pool is not ready:\n%s", bed_read(bed, "pool.log"));
 }
 
+int
+bed_wait_pool_end(struct bed *bed)
+{
+	int status;
+
+	if (bed->pool == 0)
+		bed_give_up("the bed has no pool");
+	if (!bed_wait_end(bed->pool, &status))
+		return -1;
+	for (size_t i = 0; i < bed->process_count; i++)
+		if (bed->processes[i].pid == bed->pool)
+			bed->processes[i].pid = 0;
+	bed->pool = 0;
+	return status;
+}
+
 size_t
 bed_workers(const struct bed *bed, pid_t *pids, size_t max)
 {

@@ -64,37 +64,6 @@ scene_close(void)
 
 /* ---- what scenes look at */
 
-static struct process *
-pool_process(void)
-{
-	for (size_t i = 0; i < bed.process_count; i++)
-		if (bed.processes[i].pid == bed.pool && bed.pool != 0)
-			return &bed.processes[i];
-	bed_give_up("the bed has no pool");
-}
-
-static bool
-pool_has_ended(void *arg)
-{
-	int *status = arg;
-
-	return waitpid(bed.pool, status, WNOHANG) == bed.pool;
-}
-
-/* Waits until the supervisor is gone by itself; its wait status, -1 when it stays. */
-static int
-wait_pool_end(void)
-{
-	struct process *process = pool_process();
-	int status = -1;
-
-	if (!bed_wait(pool_has_ended, &status))
-		return -1;
-	process->pid = 0;
-	bed.pool = 0;
-	return status;
-}
-
 struct cast {
 	pid_t was[MAX_WORKERS_SEEN];
 	size_t was_count;
@@ -320,7 +289,7 @@ a_drain_has_an_end(void)
 	reply = http_read(&conn);
 	CU_ASSERT(http_is_problem(&bed, reply, 503, "draining"));
 	http_close(&conn);
-	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
 	scene_close();
 }
 
@@ -340,7 +309,7 @@ a_second_term_leaves_now(void)
 	reply = http_read(&conn);
 	CU_ASSERT(http_is_problem(&bed, reply, 503, "draining"));
 	http_close(&conn);
-	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
 	scene_close();
 }
 
@@ -353,7 +322,7 @@ a_pool_that_stops_leaves_nothing_behind(void)
 	/* It returns once the pool is gone. */
 	CU_ASSERT_EQUAL(command("stop", NULL, NULL), 0);
 	CU_ASSERT(!exists("faregate.pid"));
-	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
 	CU_ASSERT(!exists("faregate.stats"));
 	CU_ASSERT(!exists("fg.sock"));
 	CU_ASSERT_EQUAL(command("status", "--json", "{\"pid\":0}"), 3);
@@ -391,7 +360,7 @@ a_stop_serves_what_is_in_the_queue(void)
 		fcgi_close(&peers[i]);
 	}
 	CU_ASSERT_EQUAL(good, QUEUED);
-	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
 	scene_close();
 }
 
@@ -425,7 +394,7 @@ the_service_manager_is_told(void)
 	CU_ASSERT(is_told("READY=1\nSTATUS=2 workers, configuration 2"));
 	kill(bed.pool, SIGTERM);
 	CU_ASSERT(is_told("STOPPING=1\nEXTEND_TIMEOUT_USEC=130000000"));
-	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
 	scene_close();
 }
 
@@ -449,7 +418,7 @@ workers_do_not_outlive_their_supervisor(void)
 	scene_open(FRONT_LIGHTTPD, "");
 	remember_workers(&cast, 2);
 	kill(bed.pool, SIGKILL);
-	status = wait_pool_end();
+	status = bed_wait_pool_end(&bed);
 	CU_ASSERT(WIFSIGNALED(status));
 	CU_ASSERT(bed_wait(worker_is_gone, &cast));
 	/* What it left behind, socket and pid file, is in nobody's way. */
@@ -515,7 +484,7 @@ workers_become_their_user(void)
 	CU_ASSERT(bed_wait(log_has_come, NULL));
 	/* They die with the supervisor all the same. */
 	kill(bed.pool, SIGKILL);
-	wait_pool_end();
+	bed_wait_pool_end(&bed);
 	CU_ASSERT(bed_wait(worker_is_gone, &cast));
 	scene_close();
 }

@@ -105,7 +105,7 @@ an_answer_then_a_close_over_tls(void)
 	struct fg_endpoint_spec spec;
 	struct scene scene;
 
-	CU_ASSERT_FATAL(service_make_cert(".", "early", "127.0.0.1"));
+	CU_ASSERT_FATAL(service_make_cert(".", "early", "127.0.0.1", false));
 	scene_open(&scene, &options);
 	spec = scene_spec(&scene, "https", service_port(scene.service));
 	spec.verify = false;

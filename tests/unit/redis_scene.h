@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "redis/redis.h"
+#include "support/redis_server.h"
 #include "unit/unit.h"
 
 struct redis_scene {
@@ -18,6 +19,11 @@ struct redis_scene {
 	struct fg_log log;
 	struct fg_buf log_seen;
 };
+
+/* A plain server for the tests of one suite, each of which leaves it as it was. */
+extern struct redis_server *redis_suite_server;
+int redis_suite_set_up(void);
+int redis_suite_tear_down(void);
 
 /* A query and what it was told. */
 struct redis_told {
@@ -35,6 +41,8 @@ struct redis_told {
 };
 
 void redis_scene_open(struct redis_scene *scene);
+/* The same, with a client for the suite's server. */
+void redis_scene_open_served(struct redis_scene *scene);
 /* A client for that URL; the one before is freed. */
 void redis_scene_connect(struct redis_scene *scene, const char *format, ...) FG_PRINTF(2, 3);
 void redis_scene_close(struct redis_scene *scene);

@@ -117,15 +117,19 @@ a_demoted_master_is_left(void)
 {
 	int old = settled_master();
 	struct redis_scene scene;
-	struct redis_told told;
+	char text[32];
 
 	open_scene(&scene);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET a 1").err, FG_OK);
-	redis_server_until(ha.sentinels[0], "SENTINEL FAILOVER mymaster", "OK");
-	do
-		told = redis_ask(&scene, "CLIENT LIST");
-	while (redis_scene_logged(&scene, "the sentinels name a master") < 2 || told.err != FG_OK);
+	snprintf(text, sizeof(text), "\r\n%d\r\n", redis_server_port(ha.servers[!old]));
+	/* Asked for again when it was given up. */
+	while (strstr(redis_server_do(ha.sentinels[0], "SENTINEL get-master-addr-by-name mymaster"), text) == NULL)
+		redis_server_do(ha.sentinels[0], "SENTINEL FAILOVER mymaster");
+	for (int i = 0; i < REDIS_SENTINELS; i++)
+		redis_server_until(ha.sentinels[i], "SENTINEL get-master-addr-by-name mymaster", text);
+	redis_server_until(ha.servers[old], "ROLE", "slave");
 	redis_scene_recover(&scene);
+	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the sentinels name a master"), 2);
 	CU_ASSERT_PTR_NOT_NULL(strstr(redis_server_do(ha.servers[!old], "ROLE"), "master"));
 	redis_scene_close(&scene);
 }
@@ -146,7 +150,7 @@ sentinels_may_fail(void)
 	redis_server_resume(ha.sentinels[1]);
 	redis_server_again(ha.sentinels[0]);
 	/* And one that wants a password. */
-	redis_server_do(ha.sentinels[2], "CONFIG SET requirepass open-sesame");
+	redis_server_do(ha.sentinels[2], "ACL SETUSER default resetpass >open-sesame");
 	redis_scene_connect(&scene, "redis+sentinel://127.0.0.1:%d/mymaster", redis_server_port(ha.sentinels[2]));
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET a 1").err, FG_ERR_STORE_REFUSED);
 	scene.sentinel_password = "open-sesame";

@@ -1,34 +1,9 @@
-/* lib/redis with a real Redis: commands and scripts, and each trouble that a server can be in, until it is well again. */
+/* lib/redis with a real Redis: commands, scripts, callbacks, and a server that goes and comes back. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/limits.h"
 #include "support/redis_server.h"
 #include "unit/redis_scene.h"
-
-static struct redis_server *server; /* of the suite; a test leaves it as it was */
-
-static int
-set_up(void)
-{
-	server = redis_server_start(NULL);
-	return 0;
-}
-
-static int
-tear_down(void)
-{
-	redis_server_stop(server);
-	return 0;
-}
-
-static void
-open_scene(struct redis_scene *scene)
-{
-	redis_scene_open(scene);
-	redis_scene_connect(scene, "redis://127.0.0.1:%d/0", redis_server_port(server));
-}
 
 /* ---- well */
 
@@ -39,7 +14,7 @@ commands_are_answered(void)
 	struct redis_told told;
 	struct fg_redis_stats stats;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	told = redis_ask(&scene, "SET a 1");
 	CU_ASSERT_EQUAL(told.err, FG_OK);
 	CU_ASSERT_EQUAL(told.type, FG_REDIS_STATUS);
@@ -84,7 +59,7 @@ bytes_are_safe(void)
 	char bytes[256 + 32], key[256];
 	size_t len = 256;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	/* Gives the number of bytes that are not what they should be. */
 	fg_redis_script_init(&script,
 	    FG_STR("local n = 0 for i = 1, 256 do if ARGV[1]:byte(i) ~= i - 1 or KEYS[1]:byte(i) ~= 256 - i then n = n + 1 end end "
@@ -111,16 +86,16 @@ scripts_are_loaded_when_needed(void)
 	struct fg_redis_script script;
 
 	fg_redis_script_init(&script, FG_STR(source));
-	open_scene(&scene);
-	redis_server_do(server, "SCRIPT FLUSH");
-	redis_server_do(server, "DEL counter");
+	redis_scene_open_served(&scene);
+	redis_server_do(redis_suite_server, "SCRIPT FLUSH");
+	redis_server_do(redis_suite_server, "DEL counter");
 	for (int i = 1; i <= 3; i++) {
 		told = redis_run(&scene, &script, "counter", "5");
 		CU_ASSERT_EQUAL(told.err, FG_OK);
 		CU_ASSERT_EQUAL(told.count, 3);
 		CU_ASSERT_EQUAL(redis_scene_stats(&scene).scripts_loaded, 1);
 	}
-	redis_server_do(server, "SCRIPT FLUSH");
+	redis_server_do(redis_suite_server, "SCRIPT FLUSH");
 	told = redis_run(&scene, &script, "counter", "5");
 	CU_ASSERT_EQUAL(told.err, FG_OK);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).scripts_loaded, 2);
@@ -137,18 +112,18 @@ unix_socket_and_database(void)
 	struct redis_scene scene;
 
 	redis_scene_open(&scene);
-	redis_scene_connect(&scene, "redis+unix://%s?db=3", redis_server_socket(server));
+	redis_scene_connect(&scene, "redis+unix://%s?db=3", redis_server_socket(redis_suite_server));
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET where unix").err, FG_OK);
 	/* Host names are resolved off the loop. */
-	redis_scene_connect(&scene, "redis://localhost:%d/3", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://localhost:%d/3", redis_server_port(redis_suite_server));
 	CU_ASSERT_STRING_EQUAL(redis_ask(&scene, "GET where").text, "unix");
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d/4", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d/4", redis_server_port(redis_suite_server));
 	CU_ASSERT_EQUAL(redis_ask(&scene, "GET where").type, FG_REDIS_NIL);
 	/* A database that is not there: nothing may go to another one. */
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d/99", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d/99", redis_server_port(redis_suite_server));
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET where astray").err, FG_ERR_STORE_REFUSED);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "DB index is out of range"), 1);
-	redis_scene_connect(&scene, "redis://no-such-name.invalid:%d", redis_server_port(server));
+	redis_scene_connect(&scene, "redis://no-such-name.invalid:%d", redis_server_port(redis_suite_server));
 	CU_ASSERT_EQUAL(redis_ask(&scene, "GET where").err, FG_ERR_STORE_UNREACHABLE);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "name is not known"), 1);
 	redis_scene_close(&scene);
@@ -181,8 +156,8 @@ many_share_one_connection(void)
 	first_of_many = calloc(MANY, sizeof(*first_of_many));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(first_of_many);
 	told_in_order = 0;
-	open_scene(&scene);
-	redis_server_do(server, "DEL many");
+	redis_scene_open_served(&scene);
+	redis_server_do(redis_suite_server, "DEL many");
 	for (unsigned i = 0; i < MANY; i++) {
 		first_of_many[i].then = count_in_order;
 		redis_told_start(&scene, &first_of_many[i], "", "INCR many");
@@ -212,7 +187,7 @@ callbacks_may_start_and_cancel(void)
 	struct redis_told told = {.then = cancel_and_start};
 
 	victim = successor = (struct redis_told){.told = 0};
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	redis_told_start(&scene, &told, "", "ECHO first");
 	redis_told_start(&scene, &victim, "", "ECHO victim");
 	redis_told_wait(&told);
@@ -233,9 +208,9 @@ refused_connection(void)
 	struct redis_told told;
 	struct fg_redis_stats stats;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "PING").err, FG_OK);
-	redis_server_kill(server);
+	redis_server_kill(redis_suite_server);
 	/* The first may find the connection closed under it, or not be able to make one. */
 	redis_scene_until_open(&scene, FG_ERR_STORE_UNREACHABLE);
 	CU_ASSERT(!fg_redis_is_available(scene.redis, FG_STR_NONE));
@@ -250,7 +225,7 @@ refused_connection(void)
 	CU_ASSERT_EQUAL(stats.breakers_open, 1);
 	CU_ASSERT(stats.open_since > 0);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store fails"), 1);
-	redis_server_again(server);
+	redis_server_again(redis_suite_server);
 	redis_scene_recover(&scene);
 	stats = redis_scene_stats(&scene);
 	CU_ASSERT_EQUAL(stats.breakers_open, 0);
@@ -268,10 +243,10 @@ scripts_survive_a_restart(void)
 	struct fg_redis_script script;
 
 	fg_redis_script_init(&script, FG_STR("return redis.call('INCR', KEYS[1])"));
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	CU_ASSERT_EQUAL(redis_run(&scene, &script, "restart", NULL).err, FG_OK);
-	redis_server_kill(server);
-	redis_server_again(server);
+	redis_server_kill(redis_suite_server);
+	redis_server_again(redis_suite_server);
 	redis_scene_recover(&scene);
 	CU_ASSERT_EQUAL(redis_run(&scene, &script, "restart", NULL).integer, 1);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).scripts_loaded, 2);
@@ -284,10 +259,10 @@ idle_connections_may_be_closed(void)
 {
 	struct redis_scene scene;
 
-	open_scene(&scene);
+	redis_scene_open_served(&scene);
 	for (int i = 1; i <= 20; i++) {
 		CU_ASSERT_EQUAL(redis_ask(&scene, "PING").err, FG_OK);
-		redis_server_do(server, "CLIENT KILL TYPE normal SKIPME yes");
+		redis_server_do(redis_suite_server, "CLIENT KILL TYPE normal SKIPME yes");
 		while (redis_scene_stats(&scene).disconnects < (uint64_t)i)
 			fg_loop_turn(scene.loop, true);
 	}
@@ -298,330 +273,10 @@ idle_connections_may_be_closed(void)
 	redis_scene_close(&scene);
 }
 
-/* ---- a server that hangs */
-
-static void
-hang(void)
-{
-	struct redis_scene scene;
-	struct redis_told told;
-	struct fg_redis_stats stats;
-
-	redis_scene_open(&scene);
-	scene.options.deadline = 10 * FG_US_PER_MS;
-	scene.options.connect_timeout = 100 * FG_US_PER_MS;
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(server));
-	redis_scene_recover(&scene);
-	redis_server_pause(server);
-	redis_scene_until_open(&scene, FG_ERR_STORE_TIMEOUT);
-	for (int i = 0; i < 200; i++) {
-		told = redis_ask(&scene, "PING");
-		CU_ASSERT_EQUAL(told.err, FG_ERR_STORE_UNAVAILABLE);
-	}
-	stats = redis_scene_stats(&scene);
-	/* No more have waited than it takes to open the breaker; a spurious one on a busy machine came before. */
-	CU_ASSERT(stats.failures[FG_REDIS_FAILURE(FG_ERR_STORE_TIMEOUT)] >= scene.options.breaker_failures);
-	CU_ASSERT(stats.failures[FG_REDIS_FAILURE(FG_ERR_STORE_TIMEOUT)] < 2 * scene.options.breaker_failures);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store fails"), 1);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "reason=store_timeout"), 1);
-	redis_server_resume(server);
-	redis_scene_recover(&scene);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).breakers_open, 0);
-	redis_scene_close(&scene);
-}
-
-static bool
-has_hung(void *arg)
-{
-	struct fg_redis_stats stats = redis_scene_stats(arg);
-
-	return stats.hangs > 0;
-}
-
-/* Too few queries to open the breaker: the connection is replaced all the same. */
-static void
-hung_connections_are_replaced(void)
-{
-	struct redis_scene scene;
-
-	redis_scene_open(&scene);
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(server));
-	redis_scene_recover(&scene);
-	redis_scene_close(&scene);
-	redis_scene_open(&scene);
-	scene.options.deadline = 20 * FG_US_PER_MS;
-	scene.options.hang_after = 60 * FG_US_PER_MS;
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(server));
-	redis_scene_recover(&scene);
-	redis_server_pause(server);
-	CU_ASSERT_EQUAL(redis_ask(&scene, "PING").err, FG_ERR_STORE_TIMEOUT);
-	redis_scene_wait(&scene, has_hung, &scene);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).disconnects, 1);
-	redis_server_resume(server);
-	redis_scene_recover(&scene);
-	CU_ASSERT(redis_scene_stats(&scene).connects >= 2);
-	redis_scene_close(&scene);
-}
-
-static bool
-has_late_reply(void *arg)
-{
-	return redis_scene_stats(arg).late_replies > 0;
-}
-
-static void
-slow_answer(void)
-{
-	struct redis_scene scene;
-	struct fg_redis_script script;
-	struct redis_told told;
-
-	fg_redis_script_init(&script,
-	    FG_STR("local t = redis.call('TIME') local until_us = t[1] * 1000000 + t[2] + ARGV[1] * 1000 "
-	           "repeat t = redis.call('TIME') until t[1] * 1000000 + t[2] > until_us return 'late'"));
-	redis_scene_open(&scene);
-	scene.options.deadline = 200 * FG_US_PER_MS;
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(server));
-	redis_server_do(server, "CONFIG SET busy-reply-threshold 5000");
-	redis_scene_recover(&scene);
-	told = redis_run(&scene, &script, "slow", "400");
-	CU_ASSERT_EQUAL(told.err, FG_ERR_STORE_TIMEOUT);
-	redis_scene_wait(&scene, has_late_reply, &scene);
-	/* The connection lives on, and the next reply goes to the next query. */
-	told = redis_run(&scene, &script, "slow", "0");
-	CU_ASSERT_EQUAL(told.err, FG_OK);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).connects, 1);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).disconnects, 0);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).breaker_opened, 0);
-	redis_scene_close(&scene);
-}
-
-static void
-cancelled_while_waiting(void)
-{
-	struct redis_scene scene;
-	struct redis_told told = {.told = 0};
-
-	open_scene(&scene);
-	redis_scene_recover(&scene);
-	redis_server_pause(server);
-	redis_told_start(&scene, &told, "", "SET cancelled 1");
-	fg_loop_turn(scene.loop, false);
-	fg_redis_cancel(told.query);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).in_flight, 0);
-	redis_server_resume(server);
-	CU_ASSERT_EQUAL(redis_ask(&scene, "ECHO mine").err, FG_OK);
-	CU_ASSERT_EQUAL(told.told, 0);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).late_replies, 1);
-	/* Before it was sent: as if it had never been. */
-	redis_told_start(&scene, &told, "", "SET cancelled 2");
-	fg_redis_cancel(told.query);
-	CU_ASSERT_STRING_EQUAL(redis_ask(&scene, "ECHO mine").text, "mine");
-	CU_ASSERT_EQUAL(told.told, 0);
-	redis_scene_close(&scene);
-}
-
-static void
-freed_with_queries_in_flight(void)
-{
-	struct redis_scene scene;
-	struct redis_told told[10] = {{.told = 0}};
-
-	open_scene(&scene);
-	redis_scene_recover(&scene);
-	redis_server_pause(server);
-	for (int i = 0; i < 10; i++) {
-		redis_told_start(&scene, &told[i], "", "PING");
-		if (i == 5)
-			fg_loop_turn(scene.loop, false); /* some are sent, some are not */
-	}
-	redis_scene_close(&scene);
-	redis_server_resume(server);
-	for (int i = 0; i < 10; i++)
-		CU_ASSERT_EQUAL(told[i].told, 0);
-	/* And before there was a connection. */
-	open_scene(&scene);
-	redis_told_start(&scene, &told[0], "", "PING");
-	redis_scene_close(&scene);
-	redis_scene_open(&scene);
-	redis_scene_connect(&scene, "redis://localhost:%d", redis_server_port(server));
-	redis_told_start(&scene, &told[0], "", "PING");
-	fg_loop_turn(scene.loop, false);
-	redis_scene_close(&scene);
-	CU_ASSERT_EQUAL(told[0].told, 0);
-}
-
-static void
-queries_in_flight_are_bounded(void)
-{
-	struct redis_scene scene;
-	struct redis_told *told = calloc(FG_MAX_REDIS_QUERIES + 10, sizeof(*told));
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(told);
-	open_scene(&scene);
-	redis_scene_recover(&scene);
-	redis_server_pause(server);
-	for (int i = 0; i < FG_MAX_REDIS_QUERIES + 10; i++)
-		redis_told_start(&scene, &told[i], "", "PING");
-	fg_loop_turn(scene.loop, false);
-	for (int i = FG_MAX_REDIS_QUERIES; i < FG_MAX_REDIS_QUERIES + 10; i++)
-		CU_ASSERT_EQUAL(told[i].err, FG_ERR_STORE_UNAVAILABLE);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).in_flight, FG_MAX_REDIS_QUERIES);
-	redis_server_resume(server);
-	redis_told_wait(&told[FG_MAX_REDIS_QUERIES - 1]);
-	CU_ASSERT_EQUAL(told[FG_MAX_REDIS_QUERIES - 1].err, FG_OK);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).in_flight, 0);
-	redis_scene_close(&scene);
-	free(told);
-}
-
-/* ---- a server that answers, and does not do it */
-
-static void
-readonly(void)
-{
-	struct redis_scene scene;
-
-	open_scene(&scene);
-	redis_scene_recover(&scene);
-	redis_server_do(server, "REPLICAOF 127.0.0.1 1");
-	redis_scene_until_open(&scene, FG_ERR_STORE_NOT_READY);
-	/* It may be another server's address by now: a new connection each time. */
-	CU_ASSERT(redis_scene_stats(&scene).connects > 1);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "detail=\"READONLY"), 1);
-	redis_server_do(server, "REPLICAOF NO ONE");
-	redis_scene_recover(&scene);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store fails"), 1);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store answers again"), 1);
-	redis_scene_close(&scene);
-}
-
-static void
-masterdown(void)
-{
-	struct redis_scene scene;
-
-	open_scene(&scene);
-	redis_scene_recover(&scene);
-	redis_server_do(server, "CONFIG SET replica-serve-stale-data no");
-	redis_server_do(server, "REPLICAOF 127.0.0.1 1");
-	redis_scene_until_open(&scene, FG_ERR_STORE_NOT_READY);
-	redis_server_do(server, "REPLICAOF NO ONE");
-	redis_server_do(server, "CONFIG SET replica-serve-stale-data yes");
-	redis_scene_recover(&scene);
-	redis_scene_close(&scene);
-}
-
-static void
-out_of_memory(void)
-{
-	struct redis_scene scene;
-	struct redis_told told;
-	struct fg_redis_script script;
-
-	fg_redis_script_init(&script, FG_STR("return redis.call('SET', KEYS[1], 'x')"));
-	open_scene(&scene);
-	redis_scene_recover(&scene);
-	redis_server_do(server, "CONFIG SET maxmemory 1");
-	for (unsigned i = 0; i < 2 * scene.options.breaker_failures; i++) {
-		told = redis_run(&scene, &script, "full", NULL);
-		CU_ASSERT_EQUAL(told.err, FG_ERR_STORE_FULL);
-		CU_ASSERT_NSTRING_EQUAL(told.text, "OOM ", 4);
-	}
-	/* It answers at once, and can be read: no reason to leave it alone. */
-	CU_ASSERT_EQUAL(redis_ask(&scene, "GET any").err, FG_OK);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).breaker_opened, 0);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "reason=store_full"), 1);
-	redis_server_do(server, "CONFIG SET maxmemory 0");
-	CU_ASSERT_EQUAL(redis_run(&scene, &script, "full", NULL).err, FG_OK);
-	redis_scene_close(&scene);
-}
-
-static void
-busy(void)
-{
-	struct redis_scene scene;
-	int fd;
-
-	redis_server_do(server, "CONFIG SET busy-reply-threshold 1");
-	open_scene(&scene);
-	redis_scene_recover(&scene);
-	fd = redis_server_send(server, "EVAL \"while true do end\" 0");
-	/* Until it has begun, queries are still carried out. */
-	while (redis_ask(&scene, "SET any 1").err == FG_OK)
-		continue;
-	redis_scene_until_open(&scene, FG_ERR_STORE_NOT_READY);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "detail=\"BUSY"), 1);
-	redis_server_do(server, "SCRIPT KILL");
-	redis_scene_recover(&scene);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).connects, 1);
-	close(fd);
-	redis_server_do(server, "CONFIG SET busy-reply-threshold 5000");
-	redis_scene_close(&scene);
-}
-
-/* 64 keys that take 20 ms each to load. */
-static void
-loading(void)
-{
-	struct redis_server *slow = redis_server_start(&(struct redis_server_options){
-	    .config = "key-load-delay 20000\nloading-process-events-interval-bytes 1024\nrdbcompression no\n"});
-	struct redis_scene scene;
-
-	redis_scene_open(&scene);
-	redis_server_do(slow, "EVAL \"for i = 1, 64 do redis.call('SET', i, string.rep('x', 2000)) end\" 0");
-	redis_server_do(slow, "SAVE");
-	redis_server_kill(slow);
-	redis_server_begin(slow);
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(slow));
-	redis_scene_until_open(&scene, FG_ERR_STORE_NOT_READY);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "detail=\"LOADING"), 1);
-	redis_scene_recover(&scene);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store answers again"), 1);
-	redis_scene_close(&scene);
-	redis_server_stop(slow);
-}
-
-/* ---- a server that does not trust us */
-
-static void
-wrong_password(void)
-{
-	struct redis_server *locked = redis_server_start(&(struct redis_server_options){.password = "open-sesame"});
-	int port = redis_server_port(locked);
-	struct redis_scene scene;
-
-	redis_scene_open(&scene);
-	redis_scene_connect(&scene, "redis://:open-sesame@127.0.0.1:%d", port);
-	CU_ASSERT_EQUAL(redis_ask(&scene, "PING").err, FG_OK);
-	redis_scene_connect(&scene, "redis://127.0.0.1:%d", port);
-	CU_ASSERT_EQUAL(redis_ask(&scene, "PING").err, FG_ERR_STORE_REFUSED);
-	redis_scene_until_open(&scene, FG_ERR_STORE_REFUSED);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "NOAUTH"), 1);
-	redis_scene_connect(&scene, "redis://:hunter2@127.0.0.1:%d", port);
-	CU_ASSERT_EQUAL(redis_ask(&scene, "PING").err, FG_ERR_STORE_REFUSED);
-	redis_scene_until_open(&scene, FG_ERR_STORE_REFUSED);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, " error redis: "), 2);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "WRONGPASS"), 1);
-	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "hunter2"), 0);
-	/* Mended on the server's side: it is found without a restart of ours. */
-	redis_server_do(locked, "ACL SETUSER default >hunter2");
-	redis_scene_recover(&scene);
-	/* A user with fewer rights. */
-	redis_server_do(locked, "ACL SETUSER small on >pw ~small:* +get +ping -@connection");
-	redis_scene_connect(&scene, "redis://small:pw@127.0.0.1:%d", port);
-	CU_ASSERT_EQUAL(redis_ask(&scene, "GET small:a").err, FG_OK);
-	CU_ASSERT_EQUAL(redis_ask(&scene, "GET large").err, FG_ERR_STORE_REFUSED);
-	CU_ASSERT_EQUAL(redis_ask(&scene, "SET small:a 1").err, FG_ERR_STORE_REFUSED);
-	CU_ASSERT_EQUAL(redis_scene_stats(&scene).breaker_opened, 0);
-	redis_scene_close(&scene);
-	redis_server_stop(locked);
-}
-
 void
 suite_redis_server(void)
 {
-	CU_pSuite suite = CU_add_suite("redis_server", set_up, tear_down);
+	CU_pSuite suite = CU_add_suite("redis_server", redis_suite_set_up, redis_suite_tear_down);
 
 	ADD_TEST(suite, commands_are_answered);
 	ADD_TEST(suite, bytes_are_safe);
@@ -632,16 +287,4 @@ suite_redis_server(void)
 	ADD_TEST(suite, refused_connection);
 	ADD_TEST(suite, scripts_survive_a_restart);
 	ADD_TEST(suite, idle_connections_may_be_closed);
-	ADD_TEST(suite, hang);
-	ADD_TEST(suite, hung_connections_are_replaced);
-	ADD_TEST(suite, slow_answer);
-	ADD_TEST(suite, cancelled_while_waiting);
-	ADD_TEST(suite, freed_with_queries_in_flight);
-	ADD_TEST(suite, queries_in_flight_are_bounded);
-	ADD_TEST(suite, readonly);
-	ADD_TEST(suite, masterdown);
-	ADD_TEST(suite, out_of_memory);
-	ADD_TEST(suite, busy);
-	ADD_TEST(suite, loading);
-	ADD_TEST(suite, wrong_password);
 }

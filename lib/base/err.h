@@ -21,6 +21,8 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The route has a fixed answer (respond).") \
 	X(OPTIONS_ANSWERED, "options_answered", 204, DEBUG, "Methods of this path", \
 	    "OPTIONS was answered from the methods that routes of this path accept.") \
+	X(CORS_PREFLIGHT, "cors_preflight", 204, DEBUG, "CORS preflight", \
+	    "A browser asked what a page of another origin may do here (Fetch); the headers of the answer say it.") \
 	X(ADMIN, "admin", 200, DEBUG, "Administration", \
 	    "Health, readiness, metrics or status of the gateway itself.") \
 	/* the request is at fault */ \
@@ -58,6 +60,8 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The gateway does not carry this method.") \
 	X(ADMIN_FORBIDDEN, "admin_forbidden", 403, WARN, "Administration refused", \
 	    "This address may not see the gateway's own pages (admin.allow).") \
+	X(CORS_REFUSED, "cors_refused", 403, INFO, "Origin refused", \
+	    "Pages of this origin may not call this route from a browser (cors.origins).") \
 	X(CLIENT_GONE, "client_gone", 0, INFO, "Client gone", \
 	    "The client left before the answer was complete.") \
 	/* the caller is not known (401), or it cannot be told who is calling (503) */ \
@@ -111,6 +115,15 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "This route asks for a user and a password (Authorization: Basic).") \
 	X(PASSWORD_WRONG, "password_wrong", 401, INFO, "User or password wrong", \
 	    "The user is not known here, or the password is another.") \
+	/* it is known who is calling, who may not do this */ \
+	X(SCOPE_MISSING, "scope_missing", 403, INFO, "Scope missing", \
+	    "What the caller was allowed to do does not include this; the WWW-Authenticate header names the scope that is needed.") \
+	X(CLAIM_REFUSED, "claim_refused", 403, INFO, "Claim refused", \
+	    "What is known of the caller (role, group and the like) does not allow this.") \
+	X(CONSUMER_REFUSED, "consumer_refused", 403, INFO, "Consumer refused", \
+	    "This route is for other consumers.") \
+	X(ADDRESS_REFUSED, "address_refused", 403, INFO, "Address refused", \
+	    "This route is not open to the address that the request comes from.") \
 	/* the service is at fault */ \
 	X(SERVICE_UNREACHABLE, "service_unreachable", 502, WARN, "Service unreachable", \
 	    "The service behind this route does not accept connections.") \

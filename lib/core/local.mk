@@ -9,6 +9,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/exchange.c lib/core/exchange.h \
 	lib/core/forward.c \
 	lib/core/headers.c lib/core/headers.h \
+	lib/core/http_keys.c lib/core/http_keys.h \
 	lib/core/identity.c lib/core/identity.h \
 	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \

@@ -1,6 +1,7 @@
 lib_libfaregate_a_SOURCES += \
 	lib/filter/filter.h \
+	lib/filter/cors.c lib/filter/cors_origin.c lib/filter/cors_origin.h \
 	lib/filter/filter_list.c lib/filter/filter_list.h \
 	lib/filter/request.c \
 	lib/filter/response.c
-EXTRA_DIST += lib/filter/request.md lib/filter/response.md
+EXTRA_DIST += lib/filter/cors.md lib/filter/request.md lib/filter/response.md

@@ -261,8 +261,7 @@ wrong_pool(void)
 	static const struct expectation table[] = {
 	    {"workers: 1\n", "f:1:1: version is missing\n"},
 	    {"version: 2\n", "f:1:10: version: this faregate reads version 1 of the configuration, not \"2\"\n"},
-	    {"version: 1\nauth: {}\n", "f:2:1: unknown key \"auth\"; the keys here are version, include, listen, workers, user, "
-	                              "pid-file, drain-timeout, trusted-proxies, log, admin, services, request, response, defaults, routes\n"},
+	    {"version: 1\nfoo: {}\n", "f:2:1: unknown key \"foo\"; the keys here are <keys>\n"},
 	    {"version: 1\nlisten: []\n", "f:2:9: listen: is empty; at least one address is needed\n"},
 	    {"version: 1\nlisten: /run/x\n", "f:2:9: listen: expected unix:/PATH or tcp:ADDRESS:PORT, found \"/run/x\"\n"},
 	    {"version: 1\nlisten: unix:x\n", "f:2:9: listen: \"unix:x\" has no absolute path; write unix:/PATH\n"},
@@ -364,7 +363,7 @@ wrong_routes(void)
 	        "f:4:61: routes.r.methods[4]: GET is there twice\n"
 	        "f:4:66: routes.r.methods[5]: CONNECT is never forwarded\n"},
 	    {"path: /x, service: a, methods: []", "f:4:38: routes.r.methods: expected a list of methods, [GET, POST], found an empty "
-	                                           "one; without `methods` a route takes all\n"},
+	                                           "one; without `methods` all are taken\n"},
 	    {"path: /x, service: a, host: [\"a:80\", \"*.\", \"*x\"]",
 	        "f:4:36: routes.r.host[0]: \"a:80\" has a port or a trailing dot; routes compare the host's name alone\n"
 	        "f:4:44: routes.r.host[1]: \"*.\" is not a host: a name, \"*.\" and a name, or an address ([…] for IPv6)\n"
@@ -434,8 +433,7 @@ wrong_together(void)
 	    "f:2:11: services: expected a map, SERVICE: …, found text\n");
 	EXPECT_ERRORS(SERVICES "defaults: {path: /x, request: {headers: {set: {X: \"{path:id}\"}}}}\n"
 	                       "routes: {r: {path: /a, service: a}, s: {path: \"/{id}\", service: a}}\n",
-	    "f:3:12: defaults: unknown key \"path\"; the keys here are body-limit, timeout, encoded-slash, merge-slashes, request, "
-	    "response\n"
+	    "f:3:12: defaults: unknown key \"path\"; the keys here are <keys>\n"
 	    "f:4:13: routes.r: inherits {path:id} from defaults, and its path \"/a\" has no such part\n");
 }
 
@@ -477,8 +475,7 @@ include_mistakes(void)
 	    "x.inc:4:9: routes: expected a map, found a list\n");
 	EXPECT_ERRORS("version: 1\ninclude: [x.inc, \"*.inc\"]\nfoo: 1\n",
 	    "f:2:18: include[1]: x.inc is read already\n"
-	    "f:3:1: unknown key \"foo\"; the keys here are version, include, listen, workers, user, pid-file, drain-timeout, "
-	    "trusted-proxies, log, admin, services, request, response, defaults, routes\n"
+	    "f:3:1: unknown key \"foo\"; the keys here are <keys>\n"
 	    "x.inc:1:1: \"version\" cannot stand in an included file; it belongs into f\n"
 	    "x.inc:2:1: an included file cannot include others; list them in f\n"
 	    "x.inc:3:38: services.b: expected http://HOST[:PORT] or https://HOST[:PORT], found \"x\"\n"

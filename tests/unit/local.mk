@@ -14,6 +14,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/conf_test.c \
 	tests/unit/conf_variant_test.c \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
+	tests/unit/cors_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
 	tests/unit/forward_target_test.c tests/unit/request.h \
 	fcgi-app/handover.c tests/unit/handover_test.c \

@@ -73,6 +73,7 @@
 #define FG_MAX_CONFIG_ARENA_BYTES ((size_t)16 << 30) /* above what the bounds here can come to; asserted */
 #define FG_MAX_ROUTES 100000
 #define FG_MAX_FILTERS 16 /* kinds of policies */
+#define FG_MAX_CONSUMERS 100000 /* with attributes */
 #define FG_MAX_POLICIES 10000 /* of one kind, at the top of the file */
 #define FG_MAX_POLICIES_OF_ROUTE 16 /* of one kind */
 #define FG_MAX_PATH_CAPTURES 32 /* {segment}s of one route */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/ip.h"
+#include "conf/names.h"
 #include "core/headers.h"
 #include "core/router.h"
 #include "core/service.h"
@@ -52,6 +53,13 @@ struct fg_respond {
 	struct fg_str body, content_type; /* content_type empty with an empty body */
 };
 
+/* What is said of who calls (`consumers`): besides, and behind, what a token or a key says itself. */
+struct fg_consumer {
+	struct fg_str name;
+	const struct fg_name_value *attributes;
+	size_t attribute_count;
+};
+
 struct fg_route {
 	struct fg_route_rule rule;
 	struct fg_str name;
@@ -91,10 +99,15 @@ struct fg_config {
 	size_t route_count;
 	struct fg_router *router;
 	struct fg_admin_conf admin;
+	const struct fg_consumer *consumers;
+	size_t consumer_count;
+	struct fg_names consumer_names;
 	const struct fg_policies *policies; /* one a filter, in the order of fg_filter_types */
 	struct fg_header_set identity_headers; /* taken out of what clients send */
 };
 
+/* NULL: nothing is said of that one. */
+const struct fg_consumer *fg_config_consumer(const struct fg_config *config, struct fg_str name);
 /* All policies of that filter, named or in place; the index of each is its place. */
 const struct fg_policies *fg_config_policies(const struct fg_config *config, const struct fg_filter_type *type);
 

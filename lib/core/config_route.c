@@ -1,7 +1,7 @@
 /* `routes`, and `defaults` for what they have in common: which requests, what is done with them, and where they go. */
 #include "conf/suggest.h"
 #include "core/config_internal.h"
-#include "core/http_keys.h"
+#include "core/value_keys.h"
 #include "core/uri.h"
 #include "core/var.h"
 
@@ -41,9 +41,9 @@ parse_route_host(struct fg_conf *conf, const struct fg_conf_node *node, const st
 static const struct fg_conf_key host_item = {"HOST", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_str), .parse = parse_route_host,
     .form = "a host name, or *. and a name", .schema = "\"type\": \"string\"", .help = "*.example.org is each name below example.org"};
 static const struct fg_conf_key header_name = {"HEADER", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, name), .max = 256,
-    .check = fg_http_check_header_name, .form = "a header name"};
+    .check = fg_value_check_header_name, .form = "a header name"};
 static const struct fg_conf_key header_value = {"VALUE", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, value),
-    .flags = FG_CONF_EMPTY, .check = fg_http_check_header_value, .help = "the value it has"};
+    .flags = FG_CONF_EMPTY, .check = fg_value_check_header_value, .help = "the value it has"};
 static const struct fg_conf_key query_name = {"PARAMETER", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, name), .max = 256,
     .form = "a parameter's name"};
 static const struct fg_conf_key query_value = {"VALUE", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, value),
@@ -97,7 +97,7 @@ static const struct fg_conf_key respond_keys[] = {
     {"body", FG_CONF_STRING, FG_CONF_AT(struct fg_respond, body), .max = MAX_BODY, .flags = FG_CONF_EMPTY,
 	.shown_preset = "empty", .help = "the body, as it is"},
     {"content-type", FG_CONF_STRING, FG_CONF_AT(struct fg_respond, content_type), .max = 256,
-	.check = fg_http_check_header_value, .shown_preset = "text/plain; charset=utf-8", .help = "of the body"},
+	.check = fg_value_check_header_value, .shown_preset = "text/plain; charset=utf-8", .help = "of the body"},
     {NULL},
 };
 
@@ -342,8 +342,8 @@ const struct fg_conf_key fg_config_route_keys[] = {
 	.check = check_path, .form = "a path", .help = "/literal/{segment}, at its end * for any rest, or ~ and a regex"},
     {"host", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_route_draft, route.rule.hosts, route.rule.host_count, struct fg_str),
 	.flags = FG_CONF_OR_ONE, .max = MAX_CONDITIONS, .item = &host_item, .shown_preset = "any", .help = "one of these hosts"},
-    {"methods", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_route_draft, route.rule.methods), .parse = fg_http_parse_methods,
-	.form = FG_HTTP_METHODS_FORM, .schema = FG_HTTP_METHODS_SCHEMA,
+    {"methods", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_route_draft, route.rule.methods), .parse = fg_value_parse_methods,
+	.form = FG_VALUE_METHODS_FORM, .schema = FG_VALUE_METHODS_SCHEMA,
 	.shown_preset = "any", .help = "one of these; GET brings HEAD with it; others are answered 405"},
     {"headers", FG_CONF_MAP, FG_CONF_ARRAY(struct fg_route_draft, route.rule.headers, route.rule.header_count, struct fg_name_value),
 	.max = MAX_CONDITIONS, .item_name = &header_name, .item = &header_value, .check = check_header_twins,

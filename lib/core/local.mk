@@ -2,14 +2,14 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/access_log.c lib/core/access_log.h lib/core/access_log_redact.c \
 	lib/core/admin.c lib/core/admin.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
-	lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c lib/core/config_service.c \
+	lib/core/config_consumer.c lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c lib/core/config_service.c \
 	lib/core/edit.c lib/core/edit.h \
 	lib/core/edit_keys.c lib/core/edit_keys.h \
 	lib/core/engine.h \
 	lib/core/exchange.c lib/core/exchange.h \
 	lib/core/forward.c \
 	lib/core/headers.c lib/core/headers.h \
-	lib/core/http_keys.c lib/core/http_keys.h \
+	lib/core/value_keys.c lib/core/value_keys.h \
 	lib/core/identity.c lib/core/identity.h \
 	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \

@@ -4,7 +4,7 @@
  * about it itself is replaced.
  */
 #include "core/exchange.h"
-#include "core/http_keys.h"
+#include "core/value_keys.h"
 #include "core/method.h"
 #include "filter/cors_origin.h"
 #include "filter/filter.h"
@@ -212,14 +212,14 @@ static const struct fg_conf_key origin_item = {"ORIGIN", FG_CONF_CUSTOM, FG_CONF
     .form = "https://HOST[:PORT], https://*.HOST, \"*\" or \"null\"", .schema = "\"type\": \"string\"",
     .help = "*.example.com is each name below example.com; :* is any port"};
 static const struct fg_conf_key header_item = {"HEADER", FG_CONF_STRING, FG_CONF_IN(struct fg_str), .max = 256,
-    .check = fg_http_check_header_name, .form = "a header name", .help = "\"*\", alone and without credentials: any"};
+    .check = fg_value_check_header_name, .form = "a header name", .help = "\"*\", alone and without credentials: any"};
 
 static const struct fg_conf_key keys[] = {
     {"origins", FG_CONF_LIST, FG_CONF_ARRAY(struct cors_conf, origins, origin_count, struct fg_origin),
 	.flags = FG_CONF_REQUIRED | FG_CONF_OR_ONE, .max = MAX_ORIGINS, .item = &origin_item,
 	.help = "whose pages may call; others get no header that lets them"},
-    {"methods", FG_CONF_CUSTOM, FG_CONF_AT(struct cors_conf, methods), .parse = fg_http_parse_methods,
-	.form = FG_HTTP_METHODS_FORM, .schema = FG_HTTP_METHODS_SCHEMA, .shown_preset = "those that the route takes",
+    {"methods", FG_CONF_CUSTOM, FG_CONF_AT(struct cors_conf, methods), .parse = fg_value_parse_methods,
+	.form = FG_VALUE_METHODS_FORM, .schema = FG_VALUE_METHODS_SCHEMA, .shown_preset = "those that the route takes",
 	.help = "what they may call with"},
     {"headers", FG_CONF_LIST, FG_CONF_ARRAY(struct cors_conf, headers, header_count, struct fg_str),
 	.flags = FG_CONF_OR_ONE, .max = MAX_NAMES, .item = &header_item, .shown_preset = "none",

@@ -3,5 +3,6 @@ lib_libfaregate_a_SOURCES += \
 	lib/filter/cors.c lib/filter/cors_origin.c lib/filter/cors_origin.h \
 	lib/filter/filter_list.c lib/filter/filter_list.h \
 	lib/filter/request.c \
+	lib/filter/require.c \
 	lib/filter/response.c
-EXTRA_DIST += lib/filter/cors.md lib/filter/request.md lib/filter/response.md
+EXTRA_DIST += lib/filter/cors.md lib/filter/request.md lib/filter/require.md lib/filter/response.md

@@ -14,6 +14,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/conf_test.c \
 	tests/unit/conf_variant_test.c \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
+	tests/unit/consumers_test.c \
 	tests/unit/cors_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
 	tests/unit/forward_target_test.c tests/unit/request.h \
@@ -23,6 +24,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	fcgi-app/records.c tests/unit/records_test.c \
+	tests/unit/require_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \

@@ -1,8 +1,11 @@
-/* Methods, header names and header values in the configuration. */
-#include "core/http_keys.h"
+/* Methods, headers and networks in the configuration. */
+#include "core/value_keys.h"
 
+#include "base/ip.h"
 #include "conf/suggest.h"
 #include "core/method.h"
+
+/* ---- methods */
 
 static fg_method_set
 parse_method(struct fg_conf *conf, const struct fg_conf_node *node, fg_method_set so_far)
@@ -31,7 +34,7 @@ parse_method(struct fg_conf *conf, const struct fg_conf_node *node, fg_method_se
 }
 
 void
-fg_http_parse_methods(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+fg_value_parse_methods(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	fg_method_set methods = 0;
 
@@ -49,8 +52,10 @@ fg_http_parse_methods(struct fg_conf *conf, const struct fg_conf_node *node, con
 	*(fg_method_set *)out = methods;
 }
 
+/* ---- headers */
+
 void
-fg_http_check_header_name(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+fg_value_check_header_name(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	const struct fg_str *name = out;
 
@@ -60,7 +65,7 @@ fg_http_check_header_name(struct fg_conf *conf, const struct fg_conf_node *node,
 }
 
 void
-fg_http_check_header_value(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+fg_value_check_header_value(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	const struct fg_str *value = out;
 
@@ -69,3 +74,39 @@ fg_http_check_header_value(struct fg_conf *conf, const struct fg_conf_node *node
 		fg_conf_error(conf, node, FG_STR_FMT " is not the value of a header: it has a control character, or a space at an end",
 		    FG_STR_ARG(fg_conf_quote(conf, *value)));
 }
+
+/* ---- networks */
+
+/* What was meant by an address with bits behind the mask: "10.0.0.1/8" is in 10.0.0.0/8. */
+static struct fg_str
+suggest_network(struct fg_conf *conf, struct fg_str text)
+{
+	size_t slash = fg_str_find(text, '/');
+	struct fg_ip ip;
+	uint64_t bits;
+	bool is_v4 = fg_str_find(text, ':') == text.len;
+	char buf[64];
+
+	if (!fg_ip_parse(&ip, fg_str_slice(text, 0, slash)) ||
+	    !fg_str_to_u64(fg_str_slice(text, slash + 1, text.len), &bits) || bits > (is_v4 ? 32 : 128))
+		return FG_STR("");
+	for (size_t i = (size_t)bits + (is_v4 ? 96 : 0); i < 128; i++)
+		ip.bytes[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+	return fg_arena_printf(&conf->scratch, "; did you mean " FG_STR_FMT "/%u?", FG_STR_ARG(fg_ip_format(&ip, buf)),
+	    (unsigned)bits);
+}
+
+static void
+parse_cidr(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+{
+	struct fg_str text;
+
+	if (fg_conf_want_text(conf, node, key->form, &text) && !fg_cidr_parse(out, text))
+		fg_conf_error(conf, node, "expected %s, found " FG_STR_FMT FG_STR_FMT, key->form,
+		    FG_STR_ARG(fg_conf_quote(conf, text)), FG_STR_ARG(suggest_network(conf, text)));
+}
+
+const struct fg_conf_key fg_value_network_item = {"NETWORK", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_cidr), .parse = parse_cidr,
+    .form = "an address or a network (10.0.0.0/8, ::1)",
+    .schema = "\"type\": \"string\", \"pattern\": \"^[0-9a-fA-F.:]+(/[0-9]+)?$|\\\\$\\\\{\"",
+    .help = "whoever connects from there"};

@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "core/config.h"
 #include "core/exchange.h"
+#include "core/pool_memory.h"
 #include "fcgi-app/commands.h"
+#include "fcgi-app/pidfile.h"
 
 enum { MOST_STEPS = 4096, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
 
@@ -268,6 +270,16 @@ print_json(struct fg_exchange *x, const struct explanation *e)
 	fg_buf_fini(&out);
 }
 
+/* What the running pool knows, where there is one: to look at. */
+static void
+open_pool(struct fg_pool_memory *memory, const struct fg_config *config)
+{
+	char *stem = fg_pidfile_beside(config->pid_file, "");
+
+	fg_pool_memory_open(memory, stem);
+	free(stem);
+}
+
 static int
 explain(const struct asked *asked, const struct fg_config *config)
 {
@@ -275,14 +287,20 @@ explain(const struct asked *asked, const struct fg_config *config)
 	struct fg_route_trace route_trace = {.considered = on_considered, .arg = e};
 	struct fg_decision_trace trace = {.step = on_step, .route = &route_trace, .arg = e};
 	struct fg_log log = {.level = FG_LOG_ERROR};
+	struct fg_loop *loop = fg_loop_new();
+	struct fg_pool_memory memory;
 	struct fg_gateway gw;
 	struct fg_exchange *x;
 	int status;
 
 	FG_ASSERT(e != NULL);
-	fg_gateway_init(&gw, config, NULL, NULL, &log);
+	fg_gateway_init(&gw, config, loop, NULL, &log);
+	open_pool(&memory, config);
+	fg_gateway_start_filters(&gw, &memory);
 	x = fg_exchange_new_offline(&gw, asked->params, asked->param_count, &trace);
 	fg_exchange_decide(x);
+	while (x->state == FG_X_SUSPENDED)
+		fg_loop_turn(loop, true);
 	if (asked->json)
 		print_json(x, e);
 	else
@@ -290,6 +308,8 @@ explain(const struct asked *asked, const struct fg_config *config)
 	status = x->terminal == FG_TERMINAL_REFUSED ? FG_EXIT_INPUT : FG_EXIT_OK;
 	fg_exchange_free(x);
 	fg_gateway_fini(&gw);
+	fg_pool_memory_close(&memory, false);
+	fg_loop_free(loop);
 	free(e);
 	return status;
 }

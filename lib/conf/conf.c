@@ -3,14 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
 #include "conf/internal.h"
-
-enum { READ_PIECE = 64 * 1024 };
 
 void
 fg_conf_init(struct fg_conf *conf, struct fg_arena *arena, void *arg)
@@ -24,64 +21,6 @@ void
 fg_conf_fini(struct fg_conf *conf)
 {
 	fg_arena_fini(&conf->scratch);
-}
-
-/* False: errno says why; EFBIG over the bound. */
-static bool
-read_all(int fd, struct fg_buf *buf)
-{
-	for (;;) {
-		char *at = fg_buf_reserve(buf, READ_PIECE);
-		ssize_t got;
-
-		if (at == NULL) {
-			errno = EFBIG;
-			return false;
-		}
-		got = read(fd, at, READ_PIECE);
-		if (got == 0)
-			return true;
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return false;
-		buf->len += (size_t)got;
-	}
-}
-
-/* NULL: a regular file. */
-static const char *
-name_other_kind(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return NULL;
-	case S_IFDIR:
-		return "it is a folder";
-	case S_IFIFO:
-		return "it is a named pipe, not a file";
-	default:
-		return "it is a device or a socket, not a file";
-	}
-}
-
-int
-fg_conf_open_regular(const char *path, const char **why)
-{
-	/* A named pipe without a writer would hold up the opening of it. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat status;
-
-	if (fd >= 0 && fstat(fd, &status) == 0) {
-		*why = name_other_kind(status.st_mode);
-		if (*why == NULL)
-			return fd;
-	} else {
-		*why = strerror(errno);
-	}
-	if (fd >= 0)
-		close(fd);
-	return -1;
 }
 
 static int
@@ -106,8 +45,7 @@ fg_conf_open(struct fg_conf *conf, struct fg_str path, enum fg_conf_source sourc
 	*root = NULL;
 	if (fd < 0)
 		return FG_ERR_SYSTEM;
-	fg_buf_init(&text, FG_MAX_CONFIG_BYTES + READ_PIECE);
-	if (!read_all(fd, &text)) {
+	if (!fg_conf_read_fd(fd, FG_MAX_CONFIG_BYTES, &text)) {
 		conf->unreadable = strerror(errno);
 	} else if (conf->bytes + text.len > FG_MAX_CONFIG_TOTAL_BYTES) {
 		conf->unreadable = strerror(EFBIG);

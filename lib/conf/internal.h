@@ -23,6 +23,9 @@ void fg_conf_error_at(struct fg_conf *conf, const struct fg_conf_file *file, uns
 bool fg_conf_substitute(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_str text, struct fg_str *out,
     bool *changed);
 
+/* All of it. *text is made here, and the caller's to free either way. False: errno says why; EFBIG beyond max. */
+bool fg_conf_read_fd(int fd, size_t max, struct fg_buf *text);
+
 /* Counts bytes taken in; false, with a mistake at the node, over FG_MAX_CONFIG_TOTAL_BYTES. */
 bool fg_conf_take_bytes(struct fg_conf *conf, const struct fg_conf_node *node, size_t bytes);
 

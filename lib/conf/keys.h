@@ -129,6 +129,16 @@ bool fg_conf_want_text(struct fg_conf *conf, const struct fg_conf_node *node, co
 bool fg_conf_to_duration(struct fg_str text, fg_usec *out);
 bool fg_conf_to_size(struct fg_str text, int64_t *out);
 
+/* "file:PATH": true, with the path. */
+bool fg_conf_is_file(struct fg_str text, struct fg_str *path);
+/* A regular file of at most max bytes, NUL-terminated in the configuration's arena; a relative path is relative to the file that
+   names it. False after a mistake was noted at the node. */
+bool fg_conf_load_file(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_str path, size_t max,
+    struct fg_str *text);
+/* The parse of a CUSTOM key that is a secret (struct fg_str): the text itself, or file:PATH, without a line's end at its end. */
+void fg_conf_parse_secret(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out);
+#define FG_CONF_SECRET_FORM "a secret, or file:PATH"
+
 /* The reference page: a table for each section. The schema: the value of "properties" and so on, for an editor. */
 bool fg_conf_format_reference(struct fg_buf *out, const struct fg_conf_key *keys);
 bool fg_conf_format_schema(struct fg_buf *out, const struct fg_conf_key *keys, const char *title);

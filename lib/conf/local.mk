@@ -2,6 +2,7 @@
 lib_libfaregate_a_SOURCES += \
 	lib/conf/conf.c lib/conf/conf.h \
 	lib/conf/env.c \
+	lib/conf/files.c \
 	lib/conf/include.c \
 	lib/conf/internal.h \
 	lib/conf/keys.h \

@@ -261,7 +261,7 @@ wrong_pool(void)
 	static const struct expectation table[] = {
 	    {"workers: 1\n", "f:1:1: version is missing\n"},
 	    {"version: 2\n", "f:1:10: version: this faregate reads version 1 of the configuration, not \"2\"\n"},
-	    {"version: 1\nfoo: {}\n", "f:2:1: unknown key \"foo\"; the keys here are <keys>\n"},
+	    {"version: 1\nrouts: {}\n", "f:2:1: unknown key \"routs\"; did you mean routes?\n"},
 	    {"version: 1\nlisten: []\n", "f:2:9: listen: is empty; at least one address is needed\n"},
 	    {"version: 1\nlisten: /run/x\n", "f:2:9: listen: expected unix:/PATH or tcp:ADDRESS:PORT, found \"/run/x\"\n"},
 	    {"version: 1\nlisten: unix:x\n", "f:2:9: listen: \"unix:x\" has no absolute path; write unix:/PATH\n"},
@@ -473,9 +473,9 @@ include_mistakes(void)
 	    "x.inc:3:12: services: \"a\" is defined twice; first at f:4:3\n"
 	    "x.inc:3:38: services.b: expected http://HOST[:PORT] or https://HOST[:PORT], found \"x\"\n"
 	    "x.inc:4:9: routes: expected a map, found a list\n");
-	EXPECT_ERRORS("version: 1\ninclude: [x.inc, \"*.inc\"]\nfoo: 1\n",
+	EXPECT_ERRORS("version: 1\ninclude: [x.inc, \"*.inc\"]\nrouts: 1\n",
 	    "f:2:18: include[1]: x.inc is read already\n"
-	    "f:3:1: unknown key \"foo\"; the keys here are <keys>\n"
+	    "f:3:1: unknown key \"routs\"; did you mean routes?\n"
 	    "x.inc:1:1: \"version\" cannot stand in an included file; it belongs into f\n"
 	    "x.inc:2:1: an included file cannot include others; list them in f\n"
 	    "x.inc:3:38: services.b: expected http://HOST[:PORT] or https://HOST[:PORT], found \"x\"\n"
@@ -571,52 +571,6 @@ unreadable_file(void)
 	fg_buf_fini(&errors);
 }
 
-static const struct fg_filter *
-find_filter(const struct fg_route *route, const char *name)
-{
-	for (size_t i = 0; i < route->filter_count; i++)
-		if (strcmp(route->filters[i].type->name, name) == 0)
-			return &route->filters[i];
-	return NULL;
-}
-
-static void
-named_policies(void)
-{
-	struct loaded *loaded;
-	const struct fg_policy *policy;
-	struct fg_route **routes;
-
-	config_write("x.inc", "response: {bare: {headers: {remove: [Server]}}}\n");
-	loaded = config_load("version: 1\ninclude: x.inc\nrequest: {in: {query: {remove: [a]}}}\n"
-	                     "defaults: {request: in}\n"
-	                     "routes:\n"
-	                     "  a: {path: /a, respond: {}}\n"
-	                     "  b: {path: /b, respond: {}, request: none, response: bare}\n"
-	                     "  c: {path: /c, respond: {}, request: {query: {remove: [b]}}}\n");
-	ASSERT_STR(fg_str_from(loaded->errors), "");
-	CU_ASSERT_FATAL(loaded->config != NULL);
-	routes = loaded->config->routes;
-	CU_ASSERT_FATAL(find_filter(routes[0], "request") != NULL);
-	policy = find_filter(routes[0], "request")->conf;
-	ASSERT_STR(policy->name, "in");
-	CU_ASSERT_PTR_NULL(find_filter(routes[1], "request"));
-	CU_ASSERT_FATAL(find_filter(routes[1], "response") != NULL);
-	policy = find_filter(routes[1], "response")->conf;
-	ASSERT_STR(policy->name, "bare");
-	CU_ASSERT_FATAL(find_filter(routes[2], "request") != NULL);
-	policy = find_filter(routes[2], "request")->conf;
-	ASSERT_STR(policy->name, "routes.c.request[0]");
-	CU_ASSERT_EQUAL(policy->index, 1);
-	CU_ASSERT_EQUAL(fg_config_policies(loaded->config, find_filter(routes[2], "request")->type)->count, 2);
-	config_end(loaded);
-	unlink(config_path("x.inc"));
-	EXPECT_ERRORS("version: 1\nrequest: {in: {}, none: {}}\nroutes:\n  a: {path: /a, respond: {}, request: inn, response: x}\n",
-	    "f:2:19: request: \"none\" is what a route says that has no such policy; take another name\n"
-	    "f:4:39: routes.a.request: there is no request policy \"inn\"; did you mean in?\n"
-	    "f:4:54: routes.a.response: there is no response policy \"x\"; define it under response: at the top\n");
-}
-
 void
 suite_config(void)
 {
@@ -633,7 +587,6 @@ suite_config(void)
 	ADD_TEST(suite, wrong_services);
 	ADD_TEST(suite, wrong_routes);
 	ADD_TEST(suite, wrong_together);
-	ADD_TEST(suite, named_policies);
 	ADD_TEST(suite, include_merges);
 	ADD_TEST(suite, include_mistakes);
 	ADD_TEST(suite, suggestions_are_bounded);

@@ -1,0 +1,61 @@
+/* lib/core/config_policy.c: policies with a name and in place. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "filter/filter.h"
+#include "unit/config_load.h"
+#include "unit/unit.h"
+
+static const struct fg_filter *
+find_filter(const struct fg_route *route, const char *name)
+{
+	for (size_t i = 0; i < route->filter_count; i++)
+		if (strcmp(route->filters[i].type->name, name) == 0)
+			return &route->filters[i];
+	return NULL;
+}
+
+static void
+named_policies(void)
+{
+	struct loaded *loaded;
+	const struct fg_policy *policy;
+	struct fg_route **routes;
+
+	config_write("x.inc", "response: {bare: {headers: {remove: [Server]}}}\n");
+	loaded = config_load("version: 1\ninclude: x.inc\nrequest: {in: {query: {remove: [a]}}}\n"
+	                     "defaults: {request: in}\n"
+	                     "routes:\n"
+	                     "  a: {path: /a, respond: {}}\n"
+	                     "  b: {path: /b, respond: {}, request: none, response: bare}\n"
+	                     "  c: {path: /c, respond: {}, request: {query: {remove: [b]}}}\n");
+	ASSERT_STR(fg_str_from(loaded->errors), "");
+	CU_ASSERT_FATAL(loaded->config != NULL);
+	routes = loaded->config->routes;
+	CU_ASSERT_FATAL(find_filter(routes[0], "request") != NULL);
+	policy = find_filter(routes[0], "request")->conf;
+	ASSERT_STR(policy->name, "in");
+	CU_ASSERT_PTR_NULL(find_filter(routes[1], "request"));
+	CU_ASSERT_FATAL(find_filter(routes[1], "response") != NULL);
+	policy = find_filter(routes[1], "response")->conf;
+	ASSERT_STR(policy->name, "bare");
+	CU_ASSERT_FATAL(find_filter(routes[2], "request") != NULL);
+	policy = find_filter(routes[2], "request")->conf;
+	ASSERT_STR(policy->name, "routes.c.request[0]");
+	CU_ASSERT_EQUAL(policy->index, 1);
+	CU_ASSERT_EQUAL(fg_config_policies(loaded->config, find_filter(routes[2], "request")->type)->count, 2);
+	config_end(loaded);
+	unlink(config_path("x.inc"));
+	EXPECT_ERRORS("version: 1\nrequest: {in: {}, none: {}}\nroutes:\n  a: {path: /a, respond: {}, request: inn, response: x}\n",
+	    "f:2:19: request: \"none\" is what a route says that has no such policy; take another name\n"
+	    "f:4:39: routes.a.request: there is no request policy \"inn\"; did you mean in?\n"
+	    "f:4:54: routes.a.response: there is no response policy \"x\"; define it under response: at the top\n");
+}
+
+void
+suite_config_policy(void)
+{
+	CU_pSuite suite = CU_add_suite("config_policy", config_folder_make, config_folder_remove);
+
+	ADD_TEST(suite, named_policies);
+}

@@ -55,6 +55,7 @@
 #define FG_MAX_BCRYPT_COST 16              /* some seconds; the file is refused */
 #define FG_MAX_SHACRYPT_ROUNDS 1000000
 #define FG_MAX_PASSWORD_BYTES 1024         /* 401 */
+#define FG_MAX_AUTH_FORWARDS 32            /* headers of one policy that tell who is calling */
 
 /* ---- memory */
 #define FG_MAX_EXCHANGE_ARENA_BYTES (2 * 1024 * 1024) /* above the sum of all bounds over it; asserted */

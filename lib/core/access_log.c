@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "core/config.h"
 #include "core/exchange.h"
 #include "core/identity.h"
 #include "core/log_sink.h"
@@ -93,6 +94,14 @@ query_of(const struct fg_exchange *x)
 	return fg_str_slice(uri->raw, fg_str_find(uri->raw, '?') + 1, uri->raw.len);
 }
 
+static struct fg_str
+redact(const struct fg_exchange *x, struct fg_str query, char *room, size_t size)
+{
+	const struct fg_config *config = x->gw->config;
+
+	return fg_query_redact(query, config->credential_params, config->credential_param_count, room, size);
+}
+
 /* Of the Referer, its own query redacted; in room when that changes anything. */
 static struct fg_str
 referer_of(const struct fg_exchange *x, char *room, size_t size)
@@ -103,7 +112,7 @@ referer_of(const struct fg_exchange *x, char *room, size_t size)
 
 	if (at > referer.len)
 		return referer;
-	query = fg_query_redact(fg_str_slice(referer, at, referer.len), redacted, sizeof(redacted));
+	query = redact(x, fg_str_slice(referer, at, referer.len), redacted, sizeof(redacted));
 	if (query.p != redacted)
 		return referer;
 	memcpy(room, referer.p, at);
@@ -170,7 +179,7 @@ add_request_fields(struct fg_buf *line, const struct fg_exchange *x)
 	add_text(line, FG_STR("scheme"), x->req.scheme, SHORT_BYTES);
 	add_text(line, FG_STR("host"), x->req.host, SHORT_BYTES);
 	add_text(line, FG_STR("path"), path_of(x), PATH_BYTES);
-	add_text(line, FG_STR("query"), fg_query_redact(query_of(x), room, sizeof(room)), QUERY_BYTES);
+	add_text(line, FG_STR("query"), redact(x, query_of(x), room, sizeof(room)), QUERY_BYTES);
 	add_text(line, FG_STR("protocol"), x->req.protocol, SHORT_BYTES);
 }
 
@@ -265,7 +274,7 @@ add_request_line(struct fg_buf *line, const struct fg_exchange *x)
 	add_escaped(line, path_of(x), PATH_BYTES, escape_combined);
 	if (query.len > 0)
 		fg_buf_add_char(line, '?');
-	add_escaped(line, fg_query_redact(query, room, sizeof(room)), QUERY_BYTES, escape_combined);
+	add_escaped(line, redact(x, query, room, sizeof(room)), QUERY_BYTES, escape_combined);
 	fg_buf_add_char(line, ' ');
 	add_escaped(line, x->req.protocol, SHORT_BYTES, escape_combined);
 	fg_buf_add(line, FG_STR("\" "));

@@ -118,6 +118,8 @@ struct fg_config {
 	struct fg_names consumer_names;
 	const struct fg_policies *policies; /* one a filter, in the order of fg_filter_types */
 	struct fg_header_set identity_headers; /* taken out of what clients send */
+	const struct fg_str *credential_params; /* of queries: never logged */
+	size_t credential_param_count;
 };
 
 /* NULL: nothing is said of that one. */

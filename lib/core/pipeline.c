@@ -175,7 +175,7 @@ run_filters(struct fg_exchange *x, enum fg_next next)
 			fg_exchange_trace(x, filter->type->name, "continue", "%s", "");
 	}
 	FG_ASSERT((next == FG_SUSPEND) == (x->state == FG_X_SUSPENDED));
-	FG_ASSERT(next != FG_RESPOND || x->terminal == FG_TERMINAL_REFUSED);
+	FG_ASSERT(next != FG_RESPOND || x->terminal == FG_TERMINAL_REFUSED || x->terminal == FG_TERMINAL_ANSWERED);
 	if (next == FG_CONTINUE)
 		decide_terminal(x);
 }

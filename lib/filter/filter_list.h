@@ -4,6 +4,7 @@
 
 #define FG_FILTER_LIST(X) \
 	X(cors) \
+	X(auth) \
 	X(require) \
 	X(request) \
 	X(response)

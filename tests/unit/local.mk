@@ -8,6 +8,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/prometheus.c tests/unit/prometheus.h \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
+	tests/unit/auth_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c tests/unit/client_reuse_test.c \
@@ -19,6 +20,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
 	tests/unit/consumers_test.c \
 	tests/unit/cors_test.c \
+	tests/unit/credentials_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
 	tests/unit/forward_target_test.c tests/unit/request.h \
 	fcgi-app/handover.c tests/unit/handover_test.c \
@@ -32,6 +34,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \
+	tests/unit/token_scene.h tests/unit/token_attack_test.c \
+	tests/unit/token_claims_test.c tests/unit/token_key_test.c \
 	tests/unit/token_vectors.h tests/unit/token_vectors_test.c \
 	tests/unit/suggest_test.c \
 	tests/unit/uri_test.c \

@@ -109,11 +109,18 @@ fg_str_to_u64(struct fg_str s, uint64_t *out)
 bool
 fg_str_eq_secret(struct fg_str a, struct fg_str b)
 {
-	volatile unsigned char diff = a.len != b.len;
-	size_t n = a.len < b.len ? a.len : b.len;
+	size_t n = a.len < b.len ? a.len : b.len, i = 0;
+	uint64_t diff = a.len ^ b.len, x, y;
 
-	for (size_t i = 0; i < n; i++)
+	for (; i + sizeof(x) <= n; i += sizeof(x)) {
+		memcpy(&x, a.p + i, sizeof(x));
+		memcpy(&y, b.p + i, sizeof(y));
+		diff |= x ^ y;
+	}
+	for (; i < n; i++)
 		diff |= (unsigned char)(a.p[i] ^ b.p[i]);
+	/* The number itself is asked for, not whether it is zero, so that the compiler cannot leave at the first difference. */
+	__asm__ volatile("" : "+r"(diff));
 	return diff == 0;
 }
 

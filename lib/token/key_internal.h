@@ -30,7 +30,7 @@ enum fg_key_fate { FG_KEY_TAKEN, FG_KEY_SKIPPED, FG_KEY_REFUSED };
 
 /* Where what is wrong with it is said. */
 struct fg_key_why {
-	char text[FG_KEY_REPORT_BYTES - 64];
+	char text[FG_KEY_REPORT_BYTES - 72];
 };
 void fg_key_say(struct fg_key_why *why, const char *fmt, ...) FG_PRINTF(2, 3);
 

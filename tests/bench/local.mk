@@ -15,3 +15,11 @@ tests_bench_bench_router_LDADD = lib/libfaregate.a $(FG_LIBS)
 .PHONY: bench-router
 bench-router: tests/bench/bench_router
 	./tests/bench/bench_router
+
+EXTRA_PROGRAMS += tests/bench/bench_token
+tests_bench_bench_token_SOURCES = tests/bench/bench_token.c
+tests_bench_bench_token_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bench_bench_token_LDADD = tests/support/libservice.a lib/libfaregate.a $(FG_LIBS) $(ALLOC_LIBS)
+.PHONY: bench-token
+bench-token: tests/bench/bench_token
+	./tests/bench/bench_token

@@ -13,6 +13,9 @@
 static void
 str_compare(void)
 {
+	static const char long_text[] = "a secret of several words, and three";
+	char changed[] = "a secret of several words, and three";
+
 	CU_ASSERT(fg_str_ieq(FG_STR("Content-Type"), FG_STR("content-TYPE")));
 	CU_ASSERT(!fg_str_ieq(FG_STR("a"), FG_STR("ab")));
 	/* ASCII alone: "[" and "{" differ by 0x20 like letters do. */
@@ -23,6 +26,13 @@ str_compare(void)
 	CU_ASSERT(fg_str_eq_secret(FG_STR("key"), FG_STR("key")));
 	CU_ASSERT(!fg_str_eq_secret(FG_STR("key"), FG_STR("keys")));
 	CU_ASSERT(!fg_str_eq_secret(FG_STR("key"), FG_STR("kez")));
+	CU_ASSERT(fg_str_eq_secret(FG_STR_NONE, FG_STR("")));
+	for (size_t i = 0; i < sizeof(long_text) - 1; i++) {
+		CU_ASSERT(fg_str_eq_secret(FG_STR(long_text), fg_str_from(changed)));
+		changed[i] ^= 0x20;
+		CU_ASSERT(!fg_str_eq_secret(FG_STR(long_text), fg_str_from(changed)));
+		changed[i] ^= 0x20;
+	}
 }
 
 static void

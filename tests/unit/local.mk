@@ -28,6 +28,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/headers_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
+	tests/unit/offload_test.c \
+	tests/unit/password_test.c \
 	fcgi-app/records.c tests/unit/records_test.c \
 	tests/unit/require_test.c \
 	tests/unit/redis_scene.c tests/unit/redis_scene.h tests/unit/redis_test.c tests/unit/redis_server_test.c \
@@ -35,6 +37,7 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \
 	tests/unit/token_scene.h tests/unit/token_attack_test.c \
+	tests/unit/token_cache_test.c \
 	tests/unit/token_claims_test.c tests/unit/token_key_test.c \
 	tests/unit/token_vectors.h tests/unit/token_vectors_test.c \
 	tests/unit/suggest_test.c \

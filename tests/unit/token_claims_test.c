@@ -10,6 +10,7 @@ b64url(void)
 	static const char *const text[] = {"", "Zg", "Zm8", "Zm9v", "Zm9vYg", "Zm9vYmE", "Zm9vYmFy", "__79_A"};
 	static const char *const bad[] = {"Z", "Zg==", "Zh", "Zm9", "Zm8=", "Zm9v\n", " Zg", "Z+", "Z/", "Zm9vYh", "Zm\0", "Zm9vZ", "\xc3g"};
 	uint8_t out[16];
+	struct fg_buf buf;
 	char back[16];
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(good); i++) {
@@ -22,6 +23,11 @@ b64url(void)
 		fg_b64url_encode(back, good[i], strlen(good[i]));
 		CU_ASSERT(memcmp(back, text[i], t.len) == 0);
 	}
+	fg_buf_init(&buf, 6);
+	CU_ASSERT(fg_b64url_add(&buf, "", 0) && fg_b64url_add(&buf, "foo", 3) && !fg_b64url_add(&buf, "foo", 3));
+	CU_ASSERT(fg_b64url_add(&buf, "f", 1));
+	ASSERT_STR(fg_buf_str(&buf), "Zm9vZg");
+	fg_buf_fini(&buf);
 	for (size_t i = 0; i < FG_ARRAY_LEN(bad); i++)
 		CU_ASSERT(!fg_b64url_decode(out, (struct fg_str){bad[i], i == 10 ? 3 : strlen(bad[i])}));
 }

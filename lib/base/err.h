@@ -111,6 +111,8 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The API key is not known here.") \
 	X(API_KEY_EXPIRED, "api_key_expired", 401, INFO, "API key expired", \
 	    "The API key is no longer valid; ask for a new one.") \
+	X(API_KEY_REVOKED, "api_key_revoked", 401, INFO, "API key revoked", \
+	    "The API key was revoked; ask for a new one.") \
 	X(PASSWORD_MISSING, "password_missing", 401, INFO, "User and password missing", \
 	    "This route asks for a user and a password (Authorization: Basic).") \
 	X(PASSWORD_WRONG, "password_wrong", 401, INFO, "User or password wrong", \

@@ -55,6 +55,11 @@
 #define FG_MAX_BCRYPT_COST 16              /* some seconds; the file is refused */
 #define FG_MAX_SHACRYPT_ROUNDS 1000000
 #define FG_MAX_PASSWORD_BYTES 1024         /* 401 */
+#define FG_MAX_API_KEY_BYTES 256           /* of a client's, whoever made it: 401 */
+#define FG_MAX_API_KEYS 100000             /* in one file: it is refused */
+#define FG_MAX_API_KEY_META 32             /* attributes of one */
+#define FG_MAX_API_KEY_RECORD_BYTES (8 * 1024) /* what the store keeps of one: store_error */
+#define FG_API_KEY_CACHE_SLOTS 4096        /* answers of the store in one worker, of each kind (there is one, there is none) */
 #define FG_MAX_AUTH_FORWARDS 32            /* headers of one policy that tell who is calling */
 
 /* ---- memory */

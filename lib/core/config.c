@@ -285,6 +285,7 @@ fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *error
 
 	*out = NULL;
 	fg_conf_init(&conf, &draft->config.arena, draft);
+	conf.may_lack_files = (flags & FG_CONFIG_MAY_LACK_FILES) != 0;
 	err = load(&conf, draft, errors, flags);
 	fg_conf_fini(&conf);
 	if (err != FG_OK) {

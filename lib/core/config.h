@@ -17,6 +17,7 @@
 #include "core/service.h"
 
 struct fg_buf;
+struct fg_conf;
 struct fg_filter;
 struct fg_filter_type;
 struct fg_log;
@@ -128,6 +129,9 @@ const struct fg_consumer *fg_config_consumer(const struct fg_config *config, str
 /* A worker's connection to the store; NULL: the configuration has none, or there is no loop. */
 struct fg_redis *fg_config_open_store(const struct fg_config *config, struct fg_loop *loop, const struct fg_log *log);
 
+/* While a configuration is read, for policies: whether it has a store that other machines share. */
+bool fg_config_has_store(const struct fg_conf *conf);
+
 /* All policies of that filter, named or in place; the index of each is its place. */
 const struct fg_policies *fg_config_policies(const struct fg_config *config, const struct fg_filter_type *type);
 
@@ -141,6 +145,7 @@ enum fg_err fg_config_load(struct fg_config **out, const char *file, struct fg_b
 enum {
 	FG_CONFIG_JSON = 1,   /* the mistakes as a JSON array of {"file", "line", "column", "path", "message"} */
 	FG_CONFIG_STREAM = 2, /* file may be a pipe or a terminal, which is read to its end */
+	FG_CONFIG_MAY_LACK_FILES = 4, /* those that the gateway's own commands make */
 };
 enum fg_err fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *errors, unsigned flags)
     FG_MUST_CHECK;

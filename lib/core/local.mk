@@ -1,6 +1,7 @@
 lib_libfaregate_a_SOURCES += \
 	lib/core/access_log.c lib/core/access_log.h lib/core/access_log_redact.c \
 	lib/core/admin.c lib/core/admin.h \
+	lib/core/api_key_record.c lib/core/api_key_record.h lib/core/api_key_store.c lib/core/api_key_store.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
 	lib/core/config_consumer.c lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c \
 	lib/core/config_service.c lib/core/config_store.c \

@@ -32,7 +32,8 @@
 #include "filter/filter.h"
 
 /* symbol, name in C, value of `type`, help: the order is that of their shared memory. */
-#define FG_AUTHENTICATOR_LIST(X)
+#define FG_AUTHENTICATOR_LIST(X) \
+	X(API_KEY, api_key, "api-key", "a key that the caller holds")
 
 enum fg_auth_type {
 #define FG_AUTH_TYPE_SYMBOL(symbol, name, type, help) FG_AUTH_TYPE_##symbol,

@@ -9,6 +9,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
 	tests/unit/auth_test.c \
+	tests/unit/auth_api_key_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c tests/unit/client_reuse_test.c \

@@ -2,6 +2,7 @@
 FG_SUITE(access_log)
 FG_SUITE(admin)
 FG_SUITE(auth)
+FG_SUITE(auth_api_key)
 FG_SUITE(await)
 FG_SUITE(base)
 FG_SUITE(client)

@@ -60,6 +60,10 @@
 #define FG_MAX_API_KEY_META 32             /* attributes of one */
 #define FG_MAX_API_KEY_RECORD_BYTES (8 * 1024) /* what the store keeps of one: store_error */
 #define FG_API_KEY_CACHE_SLOTS 4096        /* answers of the store in one worker, of each kind (there is one, there is none) */
+#define FG_MAX_FETCHED_KEYS_BYTES (256 * 1024) /* of a JWK Set at a URL, and of a provider's metadata: the fetch has failed */
+#define FG_MAX_KEY_SLOTS 64                /* places that keys come from, in a pool: those of a reload beside the old ones */
+#define FG_MAX_KEY_URLS (FG_MAX_KEY_SLOTS / 2) /* of one configuration */
+#define FG_MAX_KEY_WAITERS 4096            /* requests of a worker that wait for one fetch: keys_unavailable */
 #define FG_MAX_AUTH_FORWARDS 32            /* headers of one policy that tell who is calling */
 
 /* ---- memory */
@@ -67,6 +71,8 @@
 #define FG_MAX_LOG_LINE_BYTES (16 * 1024)
 #define FG_MAX_LOG_QUEUE_BYTES (4 * 1024 * 1024) /* lines waiting for the disk; beyond it they are counted, dropped */
 #define FG_MAX_OWN_BODY_BYTES (64 * 1024 * 1024) /* an answer made here (metrics of 10,000 routes) */
+
+#define FG_MAX_STATS_CELLS 4096 /* numbers by policy, a power of two; the rest is counted together */
 
 /* ---- configuration */
 #define FG_MAX_CONFIG_BYTES (16 * 1024 * 1024) /* one file */

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/shared.h"
 #include "core/config.h"
+#include "core/stats.h"
 #include "filter/authenticator.h"
 #include "filter/filter_list.h"
 
@@ -22,6 +23,7 @@ struct auth_ctx {
 
 struct auth_state {
 	void *of[FG_AUTH_TYPES + 1];
+	_Atomic uint64_t **accepted; /* owned; by the policy's index; NULL: nothing is counted */
 };
 
 /* By fg_auth_type; ends with NULL. */
@@ -129,6 +131,40 @@ refuse(struct fg_exchange *x, const struct auth_ctx *ctx)
 	return FG_RESPOND;
 }
 
+/* ---- counting */
+
+static void
+count_accepted(struct fg_exchange *x, const struct fg_auth_policy *policy)
+{
+	const struct auth_state *state = fg_filter_state(x->gw, &fg_filter_auth);
+
+	if (state != NULL && state->accepted != NULL)
+		atomic_fetch_add_explicit(state->accepted[policy->policy.index], 1, memory_order_relaxed);
+}
+
+static void
+count_refused(struct fg_exchange *x, const struct fg_auth_attempt *attempt)
+{
+	if (x->gw->stats != NULL)
+		atomic_fetch_add_explicit(fg_stats_cell(x->gw->stats, FG_FAMILY_AUTH, attempt->policy->policy.name,
+		    fg_str_from(fg_err_token(attempt->reason))), 1, memory_order_relaxed);
+}
+
+/* The numbers of what goes well are kept at hand. */
+static void
+find_counters(struct auth_state *state, struct fg_gateway *gw)
+{
+	const struct fg_policies *policies = fg_config_policies(gw->config, &fg_filter_auth);
+
+	if (gw->stats == NULL)
+		return;
+	state->accepted = calloc(policies->count + 1, sizeof(*state->accepted));
+	FG_ASSERT(state->accepted != NULL);
+	for (size_t i = 0; i < policies->count; i++)
+		state->accepted[i] = fg_stats_cell(gw->stats, FG_FAMILY_AUTH, ((const struct fg_policy *)policies->v[i])->name,
+		    FG_STR("accepted"));
+}
+
 /* ---- the identity, told to the service */
 
 /* All values of a claim in one, with commas between an array's elements. False: it cannot be said in a header. */
@@ -193,6 +229,7 @@ accept(struct fg_exchange *x, struct auth_ctx *ctx)
 	ctx->release = attempt->release;
 	ctx->held = attempt->held;
 	x->identity = attempt->identity;
+	count_accepted(x, attempt->policy);
 	fg_exchange_trace(x, "auth", "accepted", FG_STR_FMT ": consumer " FG_STR_FMT,
 	    FG_STR_ARG(attempt->policy->policy.name), FG_STR_ARG(attempt->identity->consumer));
 	strip_credentials(x, ctx->policies);
@@ -220,6 +257,8 @@ take_no(struct fg_exchange *x, struct auth_ctx *ctx, enum fg_auth_verdict verdic
 
 	fg_exchange_trace(x, "auth", verdict_name(verdict), FG_STR_FMT ": %s%s%s", FG_STR_ARG(attempt->policy->policy.name),
 	    fg_err_token(attempt->reason), attempt->why == NULL ? "" : ": ", attempt->why == NULL ? "" : attempt->why);
+	if (verdict != FG_AUTH_ABSENT)
+		count_refused(x, attempt);
 	if (ctx->best == NULL || verdict > ctx->best_verdict) {
 		ctx->best = attempt;
 		ctx->best_verdict = verdict;
@@ -353,6 +392,7 @@ worker_start(struct fg_gateway *gw, void *memory)
 		if (at != NULL)
 			at += aligned(authenticator->shared_size);
 	}
+	find_counters(state, gw);
 	return state;
 }
 
@@ -364,6 +404,7 @@ worker_stop(void *arg)
 	for (size_t i = 0; authenticators[i] != NULL; i++)
 		if (state->of[i] != NULL)
 			authenticators[i]->worker_stop(state->of[i]);
+	free(state->accepted);
 	free(state);
 }
 

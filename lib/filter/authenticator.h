@@ -18,7 +18,7 @@
  *   static enum fg_auth_verdict
  *   look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
  *   {
- *           const struct my_conf *conf = FG_CONTAINER_OF(policy, struct my_conf, auth);
+ *           const struct my_conf *conf = (const void *)policy; // which it begins with
  *           …
  *           if (text.p == NULL)
  *                   return fg_auth_say(attempt, FG_AUTH_ABSENT, FG_ERR_TOKEN_MISSING, NULL);
@@ -33,6 +33,7 @@
 
 /* symbol, name in C, value of `type`, help: the order is that of their shared memory. */
 #define FG_AUTHENTICATOR_LIST(X) \
+	X(JWT, jwt, "jwt", "a signed token of one issuer") \
 	X(API_KEY, api_key, "api-key", "a key that the caller holds")
 
 enum fg_auth_type {

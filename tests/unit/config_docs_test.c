@@ -104,6 +104,7 @@ example_in_use_is_a_configuration(void)
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(named); i++)
 		config_write(named[i], "x");
+	config_write("signing.secret", "0123456789abcdef0123456789abcdef");
 	l = config_load(text.p);
 	CU_ASSERT_STRING_EQUAL(l->errors, "");
 	CU_ASSERT_FATAL(l->config != NULL);

@@ -366,6 +366,7 @@ fg_keys_list(struct fg_key_place *place, struct fg_api_key_file *out)
 		return read_file(place, out);
 	session_open(&session, place);
 	status = read_store(&session, out);
+	fg_api_key_file_sort(out);
 	session_close(&session);
 	return status;
 }

@@ -117,6 +117,20 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "This route asks for a user and a password (Authorization: Basic).") \
 	X(PASSWORD_WRONG, "password_wrong", 401, INFO, "User or password wrong", \
 	    "The user is not known here, or the password is another.") \
+	X(CERTIFICATE_MISSING, "certificate_missing", 401, INFO, "Client certificate missing", \
+	    "This route asks for a client certificate, which the web server has to be shown.") \
+	X(CERTIFICATE_INVALID, "certificate_invalid", 401, INFO, "Client certificate not valid", \
+	    "The web server could not verify the client certificate.") \
+	X(CERTIFICATE_REFUSED, "certificate_refused", 403, INFO, "Client certificate refused", \
+	    "The client certificate is good, but not one of those that this route is for.") \
+	X(TOKEN_NOT_BOUND, "token_not_bound", 401, WARN, "Token of another certificate", \
+	    "The token is bound to a client certificate, which is not the one that was shown (RFC 8705).") \
+	X(AUTH_REFUSED, "auth_refused", 401, INFO, "Refused by the authentication service", \
+	    "The service that was asked who is calling has refused; the answer is its own.") \
+	X(AUTH_SERVICE_FAILED, "auth_service_failed", 503, WARN, "Authentication service failed", \
+	    "The service that is asked who is calling cannot be reached, or its answer is neither yes nor no; try again later.") \
+	X(AUTH_SERVICE_TIMEOUT, "auth_service_timeout", 503, WARN, "Authentication service did not answer in time", \
+	    "The service that is asked who is calling did not answer in time; try again later.") \
 	X(CREDENTIALS_AMBIGUOUS, "credentials_ambiguous", 400, INFO, "Credentials sent twice", \
 	    "The request carries a token or key more than once; send it once, in one way.") \
 	X(IDENTITY_UNFIT, "identity_unfit", 403, WARN, "Identity cannot be passed on", \

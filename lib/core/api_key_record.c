@@ -130,6 +130,13 @@ compare_records(const void *a_arg, const void *b_arg)
 	return order != 0 ? order : memcmp(a->hash.bytes, b->hash.bytes, sizeof(a->hash.bytes));
 }
 
+void
+fg_api_key_file_sort(struct fg_api_key_file *file)
+{
+	if (file->count > 0)
+		qsort(file->v, file->count, sizeof(*file->v), compare_records);
+}
+
 /* In quotes always: a value must not be read as YAML, nor take the environment. */
 static void
 add_text(struct fg_buf *out, struct fg_str text)
@@ -184,8 +191,7 @@ add_record(struct fg_buf *out, const struct fg_api_key_record *record)
 bool
 fg_api_key_file_format(struct fg_api_key_file *file, struct fg_buf *out)
 {
-	if (file->count > 0)
-		qsort(file->v, file->count, sizeof(*file->v), compare_records);
+	fg_api_key_file_sort(file);
 	fg_buf_add(out, FG_STR("# API keys: hashes, not the keys themselves. `faregate key` writes this file anew; comments in it do not stay.\n"));
 	fg_buf_add(out, file->count == 0 ? FG_STR("keys: []\n") : FG_STR("keys:\n"));
 	for (size_t i = 0; i < file->count; i++)

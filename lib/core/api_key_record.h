@@ -31,7 +31,9 @@ struct fg_api_key_file {
  */
 bool fg_api_key_file_read(struct fg_api_key_file *out, struct fg_conf *conf, const struct fg_conf_node *node,
     struct fg_str path, bool missing_is_empty);
-/* As it is written, sorted by consumer and age. The records are put into that order. */
+/* By consumer, then by age. */
+void fg_api_key_file_sort(struct fg_api_key_file *file);
+/* As it is written, in that order, into which the records are put. */
 bool fg_api_key_file_format(struct fg_api_key_file *file, struct fg_buf *out);
 
 /* FG_OK, FG_ERR_API_KEY_REVOKED or FG_ERR_API_KEY_EXPIRED at that time. */

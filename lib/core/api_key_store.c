@@ -1,14 +1,11 @@
-/* Records of API keys as fields of a Redis hash, and a worker's memory of them. */
+/* Records of API keys as fields of a Redis hash. */
 #include "core/api_key_store.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/limits.h"
 
 static const struct fg_str meta_prefix = FG_STR_INIT("meta:");
-
-/* ---- fields */
 
 void
 fg_api_key_store_key(char *out, const struct fg_api_key_hash *hash)
@@ -88,119 +85,4 @@ fg_api_key_store_parse(struct fg_api_key_record *out, const struct fg_str *field
 		ok = ok && fg_api_key_text_is_good(value);
 	}
 	return ok && out->consumer.len > 0;
-}
-
-/* ---- the cache: two tables, so that keys that there are not never push out those that there are */
-
-enum { WAYS = 4, SETS = FG_API_KEY_CACHE_SLOTS / WAYS };
-
-struct entry {
-	struct fg_api_key_hash hash;
-	fg_usec at;            /* monotonic; 0: the slot is free */
-	struct fg_str *fields; /* owned, with their bytes behind them; NULL: there is no such key */
-	size_t count;
-};
-
-struct fg_api_key_cache {
-	struct entry hits[SETS][WAYS], misses[SETS][WAYS];
-};
-
-struct fg_api_key_cache *
-fg_api_key_cache_new(void)
-{
-	struct fg_api_key_cache *cache = calloc(1, sizeof(*cache));
-
-	FG_ASSERT(cache != NULL);
-	return cache;
-}
-
-void
-fg_api_key_cache_free(struct fg_api_key_cache *cache)
-{
-	for (size_t i = 0; cache != NULL && i < SETS; i++)
-		for (size_t way = 0; way < WAYS; way++)
-			free(cache->hits[i][way].fields);
-	free(cache);
-}
-
-/* SHA-256 is as good as a hash gets; who tries keys does not choose the place of those that there are. */
-static size_t
-set_of(const struct fg_api_key_hash *hash)
-{
-	return ((size_t)hash->bytes[0] << 8 | hash->bytes[1]) % SETS;
-}
-
-static const struct entry *
-find_in(const struct entry *set, const struct fg_api_key_hash *hash, fg_usec oldest)
-{
-	for (size_t way = 0; way < WAYS; way++)
-		if (set[way].at != 0 && set[way].at >= oldest && fg_api_key_hash_eq(&set[way].hash, hash))
-			return &set[way];
-	return NULL;
-}
-
-bool
-fg_api_key_cache_find(const struct fg_api_key_cache *cache, const struct fg_api_key_hash *hash, fg_usec now, fg_usec max_age,
-    const struct fg_str **fields, size_t *count)
-{
-	const struct entry *hit = find_in(cache->hits[set_of(hash)], hash, now - max_age);
-	const struct entry *miss = find_in(cache->misses[set_of(hash)], hash, now - max_age);
-
-	/* The later word counts. */
-	if (hit == NULL || (miss != NULL && miss->at > hit->at))
-		hit = miss;
-	if (hit == NULL)
-		return false;
-	*fields = hit->fields;
-	*count = hit->count;
-	return true;
-}
-
-/* Its own, if it is there; else the oldest. */
-static struct entry *
-victim(struct entry *set, const struct fg_api_key_hash *hash)
-{
-	struct entry *oldest = &set[0];
-
-	for (size_t way = 0; way < WAYS; way++) {
-		if (set[way].at != 0 && fg_api_key_hash_eq(&set[way].hash, hash))
-			return &set[way];
-		if (set[way].at < oldest->at)
-			oldest = &set[way];
-	}
-	return oldest;
-}
-
-static struct fg_str *
-copy_fields(const struct fg_str *fields, size_t count, size_t bytes)
-{
-	struct fg_str *copy = malloc(count * sizeof(*copy) + bytes + 1);
-	char *at = (char *)(copy + count);
-
-	FG_ASSERT(copy != NULL);
-	for (size_t i = 0; i < count; i++) {
-		copy[i] = (struct fg_str){at, fields[i].len};
-		if (fields[i].len > 0)
-			memcpy(at, fields[i].p, fields[i].len);
-		at += fields[i].len;
-	}
-	return copy;
-}
-
-void
-fg_api_key_cache_put(struct fg_api_key_cache *cache, const struct fg_api_key_hash *hash, fg_usec now, const struct fg_str *fields,
-    size_t count)
-{
-	struct entry *entry = victim(count > 0 ? cache->hits[set_of(hash)] : cache->misses[set_of(hash)], hash);
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < count; i++)
-		bytes += fields[i].len;
-	free(entry->fields);
-	*entry = (struct entry){.hash = *hash};
-	if (count == 0 || bytes <= FG_MAX_API_KEY_RECORD_BYTES) {
-		entry->fields = count == 0 ? NULL : copy_fields(fields, count, bytes);
-		entry->count = count;
-		entry->at = now;
-	}
 }

@@ -2,6 +2,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/access_log.c lib/core/access_log.h lib/core/access_log_redact.c \
 	lib/core/admin.c lib/core/admin.h \
 	lib/core/api_key_record.c lib/core/api_key_record.h lib/core/api_key_store.c lib/core/api_key_store.h \
+	lib/core/client_certificate.c lib/core/client_certificate.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
 	lib/core/config_consumer.c lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c \
 	lib/core/config_service.c lib/core/config_store.c \
@@ -29,4 +30,4 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/router_hosts.c lib/core/router_match.c lib/core/router_pattern.c lib/core/router_regex.c \
 	lib/core/uri.c lib/core/uri.h lib/core/uri_parts.c \
 	lib/core/forward_target.c lib/core/forward_target.h \
-	lib/core/template.c lib/core/var.c lib/core/var.h lib/core/var_int.h
+	lib/core/verdict_cache.c lib/core/verdict_cache.h lib/core/template.c lib/core/var.c lib/core/var.h lib/core/var_int.h

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "core/api_key_store.h"
 #include "core/config.h"
+#include "core/verdict_cache.h"
 #include "filter/auth_api_key.h"
 #include "redis/redis.h"
 
@@ -136,11 +137,11 @@ take_reply(struct lookup *lookup, const struct fg_redis_reply *reply)
 		fields[i] = reply->items[i].str;
 		bytes += fields[i].len;
 	}
-	if (bytes > FG_MAX_API_KEY_RECORD_BYTES)
+	if (bytes > FG_MAX_VERDICT_BYTES)
 		return FG_ERR_STORE_ERROR;
 	err = read_fields(lookup, fields, reply->count);
 	if (err == FG_OK)
-		fg_api_key_cache_put(lookup->attempt->state, &lookup->hash, fg_loop_clock(x->gw->loop)->mono, fields, reply->count);
+		fg_verdict_cache_put(lookup->attempt->state, lookup->hash.bytes, fg_loop_clock(x->gw->loop)->mono, fields, reply->count);
 	return err;
 }
 
@@ -151,7 +152,7 @@ take_stale(struct lookup *lookup, const struct fg_api_key_policy *conf, enum fg_
 	const struct fg_str *fields;
 	size_t count;
 
-	if (conf->stale == 0 || !fg_api_key_cache_find(lookup->attempt->state, &lookup->hash,
+	if (conf->stale == 0 || !fg_verdict_cache_find(lookup->attempt->state, lookup->hash.bytes,
 	        fg_loop_clock(lookup->attempt->x->gw->loop)->mono, conf->cache + conf->stale, &fields, &count) || count == 0)
 		return err;
 	return read_fields(lookup, fields, count);
@@ -200,7 +201,7 @@ ask_store(const struct fg_api_key_policy *conf, struct fg_auth_attempt *attempt,
 	*lookup = (struct lookup){.attempt = attempt, .hash = *hash};
 	if (x->gw->redis == NULL)
 		return fg_auth_say(attempt, FG_AUTH_UNAVAILABLE, FG_ERR_STORE_UNREACHABLE, "the store is not asked from here");
-	if (fg_api_key_cache_find(attempt->state, hash, fg_loop_clock(x->gw->loop)->mono, conf->cache, &fields, &count)) {
+	if (fg_verdict_cache_find(attempt->state, hash->bytes, fg_loop_clock(x->gw->loop)->mono, conf->cache, &fields, &count)) {
 		lookup->err = read_fields(lookup, fields, count);
 		return go_on(attempt, lookup);
 	}
@@ -252,13 +253,13 @@ worker_start(struct fg_gateway *gw, void *shared)
 {
 	(void)gw;
 	(void)shared;
-	return fg_api_key_cache_new();
+	return fg_verdict_cache_new();
 }
 
 static void
 worker_stop(void *state)
 {
-	fg_api_key_cache_free(state);
+	fg_verdict_cache_free(state);
 }
 
 /* ---- the configuration */

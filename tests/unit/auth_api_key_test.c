@@ -191,62 +191,6 @@ what_is_no_record_is_none(void)
 	fg_arena_fini(&arena);
 }
 
-/* ---- the cache */
-
-static bool
-is_kept(struct fg_api_key_cache *cache, const struct fg_api_key_hash *hash, fg_usec now, fg_usec max_age, size_t expected)
-{
-	const struct fg_str *fields;
-	size_t count = 99;
-
-	return fg_api_key_cache_find(cache, hash, now, max_age, &fields, &count) && count == expected;
-}
-
-static void
-answers_of_the_store_are_kept_for_a_while(void)
-{
-	struct fg_str fields[] = {FG_STR("consumer"), FG_STR("acme")};
-	struct fg_api_key_cache *cache = fg_api_key_cache_new();
-	struct fg_api_key_hash good, other;
-	fg_usec s = FG_US_PER_S;
-
-	fg_api_key_hash(&good, FG_STR("good"));
-	fg_api_key_hash(&other, FG_STR("other"));
-	CU_ASSERT(!is_kept(cache, &good, 100 * s, 10 * s, 2));
-	fg_api_key_cache_put(cache, &good, 100 * s, fields, 2);
-	fg_api_key_cache_put(cache, &other, 100 * s, NULL, 0);
-	CU_ASSERT(is_kept(cache, &good, 110 * s, 10 * s, 2));
-	CU_ASSERT(!is_kept(cache, &good, 110 * s + 1, 10 * s, 2));
-	CU_ASSERT(is_kept(cache, &other, 110 * s, 10 * s, 0));
-	CU_ASSERT(is_kept(cache, &good, 130 * s, 40 * s, 2)); /* stale, where that is allowed */
-	/* the later word counts, whichever way */
-	fg_api_key_cache_put(cache, &good, 105 * s, NULL, 0);
-	CU_ASSERT(is_kept(cache, &good, 106 * s, 10 * s, 0));
-	fg_api_key_cache_put(cache, &good, 107 * s, fields, 2);
-	CU_ASSERT(is_kept(cache, &good, 108 * s, 10 * s, 2));
-	fg_api_key_cache_free(cache);
-}
-
-/* However many keys are tried that there are not, those that there are stay. */
-static void
-a_flood_pushes_out_no_good_key(void)
-{
-	struct fg_str fields[] = {FG_STR("consumer"), FG_STR("acme")};
-	struct fg_api_key_cache *cache = fg_api_key_cache_new();
-	struct fg_api_key_hash good, tried;
-	char text[32];
-
-	fg_api_key_hash(&good, FG_STR("good"));
-	fg_api_key_cache_put(cache, &good, 1000, fields, 2);
-	for (int i = 0; i < 40000; i++) {
-		fg_api_key_hash(&tried, (struct fg_str){text, (size_t)snprintf(text, sizeof(text), "try %d", i)});
-		fg_api_key_cache_put(cache, &tried, 1000 + i, NULL, 0);
-	}
-	CU_ASSERT(is_kept(cache, &good, 41000, 100000, 2));
-	CU_ASSERT(is_kept(cache, &tried, 41000, 100000, 0));
-	fg_api_key_cache_free(cache);
-}
-
 /* ---- decisions */
 
 static char keys[3][FG_API_KEY_LEN + 1]; /* good, expired, revoked */
@@ -414,8 +358,6 @@ suite_auth_api_key(void)
 	ADD_TEST(suite, mistakes_of_a_file_are_said_where_they_are);
 	ADD_TEST(suite, a_record_survives_the_store);
 	ADD_TEST(suite, what_is_no_record_is_none);
-	ADD_TEST(suite, answers_of_the_store_are_kept_for_a_while);
-	ADD_TEST(suite, a_flood_pushes_out_no_good_key);
 	suite = CU_add_suite("auth_api_key_config", config_folder_make, config_folder_remove);
 	ADD_TEST(suite, what_cannot_be_meant_is_refused);
 }

@@ -43,7 +43,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/token_vectors.h tests/unit/token_vectors_test.c \
 	tests/unit/suggest_test.c \
 	tests/unit/uri_test.c \
-	tests/unit/var_test.c
+	tests/unit/verdict_cache_test.c tests/unit/var_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
 tests_unit_unit_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(CUNIT_LIBS)

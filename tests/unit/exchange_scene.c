@@ -176,6 +176,8 @@ scene_decided(void)
 	struct fg_exchange *x = fg_exchange_new_offline(&scene.gw, scene.params, scene.param_count, NULL);
 
 	fg_exchange_decide(x);
+	while (x->state == FG_X_SUSPENDED)
+		fg_loop_turn(scene.loop, true);
 	return x;
 }
 

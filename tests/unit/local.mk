@@ -10,6 +10,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/admin_test.c \
 	tests/unit/auth_test.c \
 	tests/unit/auth_api_key_test.c \
+	tests/unit/auth_basic_test.c tests/unit/auth_client_certificate_test.c tests/unit/auth_forward_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c tests/unit/client_reuse_test.c \

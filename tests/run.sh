@@ -61,7 +61,7 @@ build() { # FOLDER CONFIGURE-OPTION...
 
 section packages
 # shellcheck disable=SC2086 # a list
-need_packages $BUILD_PACKAGES lighttpd apache2 libapache2-mod-fcgid redis-server curl procps valgrind xz-utils mandoc
+need_packages $BUILD_PACKAGES lighttpd lighttpd-mod-openssl apache2 libapache2-mod-fcgid redis-server curl openssl procps valgrind xz-utils mandoc
 
 section 'build, with every warning an error'
 quietly "$out/autogen.log" ./autogen.sh

@@ -5,16 +5,19 @@ fcgi_app_faregate_SOURCES = \
 	fcgi-app/cmd_check.c \
 	fcgi-app/cmd_control.c \
 	fcgi-app/cmd_explain.c \
+	fcgi-app/cmd_limits.c \
 	fcgi-app/cmd_routes.c \
 	fcgi-app/cmd_run.c \
+	fcgi-app/cmd_token.c \
 	fcgi-app/cmd_version.c \
 	fcgi-app/commands.h \
 	fcgi-app/fcgi.c fcgi-app/fcgi.h \
-	fcgi-app/front.c fcgi-app/front.h fcgi-app/front_conn.c fcgi-app/front_hold.c fcgi-app/front_internal.h \
+	fcgi-app/front.c fcgi-app/front.h fcgi-app/front_conn.c fcgi-app/front_hold.c fcgi-app/front_read.c fcgi-app/front_internal.h \
 	fcgi-app/handover.c fcgi-app/handover.h \
 	fcgi-app/main.c \
 	fcgi-app/notify.c fcgi-app/notify.h \
 	fcgi-app/cmd_key.c fcgi-app/cmd_key.h fcgi-app/key_file.c fcgi-app/key_file.h fcgi-app/key_records.c \
+	fcgi-app/offline.c fcgi-app/offline.h \
 	fcgi-app/options.c fcgi-app/options.h \
 	fcgi-app/pidfile.c fcgi-app/pidfile.h \
 	fcgi-app/pool.c fcgi-app/pool.h \

@@ -28,6 +28,7 @@
 
 /* ---- from services */
 #define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */
+#define FG_MAX_SALVAGE_BYTES (256 * 1024) /* of an answer that came while the body was sent in vain: 502 */
 #define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */
 
 /* ---- Redis, each worker */
@@ -68,6 +69,12 @@
 #define FG_MAX_KEY_URLS (FG_MAX_KEY_SLOTS / 2) /* of one configuration */
 #define FG_MAX_KEY_WAITERS 4096            /* requests of a worker that wait for one fetch: keys_unavailable */
 #define FG_MAX_AUTH_FORWARDS 32            /* headers of one policy that tell who is calling */
+
+/* ---- limits of requests */
+#define FG_MAX_LIMIT_PARTS 8          /* variables that one counts by */
+#define FG_MAX_LIMIT_OVERRIDES 1000   /* of one variable; variables of one limit */
+#define FG_MAX_LIMIT_KEYS 65536       /* kept in a pool's memory; beyond it the nearest to its expiry gives way */
+#define FG_MAX_LIMIT_KEYS_UNUSED 4096 /* the same, of a pool that starts without any limit */
 
 /* ---- memory */
 #define FG_MAX_EXCHANGE_ARENA_BYTES (2 * 1024 * 1024) /* above the sum of all bounds over it; asserted */

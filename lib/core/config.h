@@ -143,7 +143,7 @@ const struct fg_policies *fg_config_policies(const struct fg_config *config, con
 enum fg_err fg_config_load(struct fg_config **out, const char *file, struct fg_buf *errors) FG_MUST_CHECK;
 /* The same, for a command that only looks at it. */
 enum {
-	FG_CONFIG_JSON = 1,   /* the mistakes as a JSON array of {"file", "line", "column", "path", "message"} */
+	FG_CONFIG_JSON = 1,   /* the mistakes as members of a JSON object (conf/conf.h) */
 	FG_CONFIG_STREAM = 2, /* file may be a pipe or a terminal, which is read to its end */
 	FG_CONFIG_MAY_LACK_FILES = 4, /* those that the gateway's own commands make */
 };

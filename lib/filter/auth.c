@@ -33,6 +33,14 @@ static const struct fg_authenticator *const authenticators[FG_AUTH_TYPES + 1] = 
 #undef AUTHENTICATOR
 };
 
+void *
+fg_auth_state(const struct fg_gateway *gw, enum fg_auth_type type)
+{
+	const struct auth_state *state = fg_filter_state(gw, &fg_filter_auth);
+
+	return state == NULL ? NULL : state->of[type];
+}
+
 /* ---- what authenticators say */
 
 enum fg_auth_verdict
@@ -269,13 +277,12 @@ take_no(struct fg_exchange *x, struct auth_ctx *ctx, enum fg_auth_verdict verdic
 static struct fg_auth_attempt *
 new_attempt(struct fg_exchange *x, const struct auth_ctx *ctx)
 {
-	const struct auth_state *state = fg_filter_state(x->gw, &fg_filter_auth);
 	struct fg_auth_attempt *attempt = FG_ARENA_NEW(&x->arena, struct fg_auth_attempt);
 
 	attempt->x = x;
 	attempt->policies = ctx->policies;
 	attempt->policy = ctx->policies->v[ctx->at];
-	attempt->state = state == NULL ? NULL : state->of[attempt->policy->type];
+	attempt->state = fg_auth_state(x->gw, attempt->policy->type);
 	return attempt;
 }
 

@@ -246,6 +246,35 @@ look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
 	return judge(w);
 }
 
+enum fg_err
+fg_auth_jwt_judge(const struct fg_gateway *gw, const struct fg_jwt_conf *conf, struct fg_str text, const char **why)
+{
+	const struct jwt_state *state = fg_auth_state(gw, FG_AUTH_TYPE_JWT);
+	struct fg_key_set *keys = keys_of(&state->policies[conf->auth.policy.index]);
+	struct fg_token *token = NULL;
+	struct fg_jws jws;
+	enum fg_err err = fg_jws_parse(&jws, text, why);
+
+	if (err != FG_OK)
+		return err;
+	if (!fg_str_eq(fg_jws_issuer(&jws), conf->issuer)) {
+		*why = "iss is another, or missing";
+		err = FG_ERR_TOKEN_ISSUER_UNKNOWN;
+	} else if (keys == NULL) {
+		*why = "there are no keys here";
+		err = FG_ERR_KEYS_UNAVAILABLE;
+	} else {
+		err = fg_token_verify(&token, &jws, keys, &conf->rules, fg_loop_clock(gw->loop)->wall, why);
+	}
+	if (err == FG_OK && fg_token_claim(token, conf->consumer).len == 0) {
+		*why = "the claim that names the consumer is missing";
+		err = FG_ERR_TOKEN_CLAIM_MISSING;
+	}
+	fg_token_release(token);
+	fg_jws_fini(&jws);
+	return err;
+}
+
 /* ---- a worker */
 
 static void

@@ -53,6 +53,12 @@ fg_conf_parse_fn fg_auth_jwt_check;
 /* The keys that lie in the configuration. FG_ERR_SYNTAX or FG_ERR_TOO_LARGE, *report says why. */
 FG_MUST_CHECK enum fg_err fg_auth_jwt_key_set(struct fg_key_set **out, const struct fg_jwt_conf *conf, struct fg_key_report *report);
 /*
+ * What the policy says of a token, apart from any request: FG_OK, or the reason. FG_ERR_KEYS_UNAVAILABLE when it has no keys
+ * here. gw is one whose filters were started. *why: a constant sentence, or NULL.
+ */
+FG_MUST_CHECK enum fg_err fg_auth_jwt_judge(const struct fg_gateway *gw, const struct fg_jwt_conf *conf, struct fg_str text,
+    const char **why);
+/*
  * Has the policy of that name use these keys instead of those at its URL: a JWK Set, PEM, or, where all its algorithms are
  * HS*, a secret; the text lives as long as the configuration. For commands that judge without a running pool, before a
  * gateway is made. False: *why says why not.

@@ -164,6 +164,9 @@ enum fg_auth_verdict fg_auth_await(struct fg_auth_attempt *attempt, const char *
 /* fg_credential_find() in policy->from; FG_AUTH_ACCEPTED stands for "found", else it is the verdict. */
 enum fg_auth_verdict fg_auth_find(struct fg_auth_attempt *attempt, enum fg_err absent, struct fg_str *text);
 
+/* What the authenticator of that type keeps in this worker. */
+void *fg_auth_state(const struct fg_gateway *gw, enum fg_auth_type type);
+
 /* A challenge of RFC 6750 §3: no error where the client sent no token. */
 struct fg_str fg_auth_bearer_challenge(const struct fg_auth_policy *policy, struct fg_exchange *x,
     const struct fg_auth_attempt *refused);

@@ -6,6 +6,7 @@
 	X(cors) \
 	X(auth) \
 	X(require) \
+	X(limits) \
 	X(request) \
 	X(response)
 

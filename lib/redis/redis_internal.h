@@ -9,7 +9,7 @@
  * breaker.c    whether a node is tried
  * node.c       a server: its connection, its breaker, the queries that wait for it
  * discovery.c  asks sentinels or nodes in turn; cluster.c takes the map of slots
- * query.c      a query from its start to its callback: deadlines, errors, redirects
+ * query.c      a query from its start to its callback; answer.c what a reply means for it
  * redis.c      the client as a whole, stats
  *
  * Who calls whom: query -> node -> conn; conn tells its owner (node or discovery) through fg_redis_conn_ops, and gives
@@ -162,6 +162,7 @@ struct fg_redis_conn {
 	struct fg_redis_pot pot;
 	unsigned greetings_due;
 	bool wants_write;
+	size_t unsent; /* bytes since all was last written */
 	bool was_ready, had_queries; /* for on_down: when it broke */
 	fg_usec quiet_since; /* when the last byte came, or the first reply became due */
 	fg_usec ready_since;
@@ -250,8 +251,8 @@ struct fg_redis_discovery {
 	struct fg_redis_greeting greeting;
 	struct fg_redis_conn conn;
 	struct fg_timer timer;  /* connect-timeout for each that is asked */
-	struct fg_redis_query *question; /* borrowed; NULL: none is out */
 	bool is_running;
+	fg_usec ended_at;
 	unsigned at;    /* who is asked; the last that knew, to begin with */
 	unsigned tried; /* of this round */
 };
@@ -270,7 +271,7 @@ struct fg_redis_node *fg_redis_cluster_find(struct fg_redis *redis, struct fg_st
 /* "MOVED 3999 127.0.0.1:6381": the slot now belongs there. NULL when it makes no sense. */
 struct fg_redis_node *fg_redis_cluster_redirect(struct fg_redis *redis, const struct fg_redis_node *from, struct fg_str text,
     bool moved);
-/* Something has changed: ask for the map again. */
+/* Something has changed: ask for the map again, unless that was just done. */
 void fg_redis_cluster_refresh(struct fg_redis *redis);
 /* Of the breaker that stands for the map while none is known. */
 void fg_redis_cluster_probe(void *arg);
@@ -303,6 +304,7 @@ struct fg_redis_query {
 	bool is_own;      /* asked by this library: not counted */
 	bool sends_source; /* EVAL instead of EVALSHA */
 	bool asking;
+	bool was_put_off; /* by TRYAGAIN */
 	unsigned argc;
 	size_t tail_at;    /* of a script's bytes: where what EVAL and EVALSHA have in common begins */
 	struct fg_buf bytes; /* the command as it is sent; EVALSHA for a script */
@@ -325,14 +327,19 @@ void fg_redis_query_fail_later(struct fg_redis_query *query, enum fg_err err);
 /* All of a list. */
 void fg_redis_query_end_all(struct fg_redis_link *list, enum fg_err err);
 void fg_redis_query_dispatch_all(struct fg_redis_link *list);
-/* The reply to the first of a connection's queries, which is in no list now. */
-void fg_redis_query_on_reply(struct fg_redis_query *query, const struct fg_redis_reply *reply);
-/* What an error reply means. */
-enum fg_err fg_redis_query_classify(struct fg_str text);
+/* It is over, or nobody waits for it: kept for the next, or freed. */
+void fg_redis_query_recycle(struct fg_redis_query *query);
 void fg_redis_query_forget(struct fg_redis_query *query);
 void fg_redis_query_on_deadline(struct fg_timer *timer, void *arg);
 void fg_redis_query_on_retry(struct fg_timer *timer, void *arg);
 void fg_redis_query_run_failed(void *arg);
+
+/* ---- answer.c */
+
+/* The reply to the first of a connection's queries, which is in no list now. */
+void fg_redis_query_on_reply(struct fg_redis_query *query, const struct fg_redis_reply *reply);
+/* What an error reply means. */
+enum fg_err fg_redis_query_classify(struct fg_str text);
 
 static inline struct fg_redis_query *
 fg_redis_query_at(struct fg_redis_link *place)
@@ -349,7 +356,7 @@ struct fg_redis {
 	struct fg_redis_spec spec;
 	struct fg_redis_options options;
 	struct fg_redis_greeting greeting; /* of the servers that queries go to */
-	void *tls;                         /* owned redisSSLContext; NULL: without TLS */
+	void *tls;                         /* owned SSL_CTX; NULL: without TLS */
 
 	struct fg_redis_node *nodes[FG_MAX_REDIS_NODES]; /* owned */
 	unsigned node_count;
@@ -389,7 +396,7 @@ fg_redis_now(const struct fg_redis *redis)
 /* NULL, and the log says why, when the files cannot be used: no connection is made then. */
 void *fg_redis_tls_new(const struct fg_redis_options *options, const struct fg_log *log);
 void fg_redis_tls_free(void *tls);
-/* False when it fails at once. */
-bool fg_redis_tls_start(void *tls, struct redisContext *ctx);
+/* Chain and name are verified. False when it fails at once; later ends the connection. */
+bool fg_redis_tls_start(void *tls, struct redisContext *ctx, const struct fg_redis_where *where);
 
 #endif

@@ -114,7 +114,8 @@ fg_api_key_hash_parse(struct fg_api_key_hash *out, struct fg_str text)
 	if (text.len != FG_API_KEY_HASH_TEXT_LEN || !fg_str_starts_with(text, hash_prefix))
 		return false;
 	for (size_t i = 0; i < sizeof(out->bytes); i++) {
-		int high = fg_hex_value(text.p[hash_prefix.len + 2 * i]), low = fg_hex_value(text.p[hash_prefix.len + 2 * i + 1]);
+		const char *digits = text.p + hash_prefix.len + 2 * i;
+		int high = fg_hex_value(digits[0]), low = fg_hex_value(digits[1]);
 
 		if (high < 0 || low < 0)
 			return false;

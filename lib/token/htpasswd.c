@@ -147,7 +147,8 @@ sort(struct fg_htpasswd *users, struct fg_htpasswd_report *report)
 	users->costliest = &users->users[0];
 	for (size_t i = 1; i < users->count; i++) {
 		if (fg_str_eq(users->users[i].name, users->users[i - 1].name)) {
-			snprintf(report->message, sizeof(report->message), "user %.64s stands there twice", users->users[i].name.p);
+			snprintf(report->message, sizeof(report->message), "user %.64s stands there twice",
+			    users->users[i].name.p);
 			return false;
 		}
 		if (users->users[i].cost > users->costliest->cost)

@@ -17,4 +17,5 @@ lib_libfaregate_a_SOURCES += \
 	lib/token/token_cache.c lib/token/token_cache.h \
 	lib/token/verify.c lib/token/verify.h \
 	lib/token/verify_libjwt.c \
-	lib/token/verify_openssl.c
+	lib/token/verify_openssl.c \
+	lib/token/why.h

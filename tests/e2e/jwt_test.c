@@ -356,14 +356,22 @@ wait_fetched(const char *policy, const char *outcome)
 }
 
 static bool
-log_has(const char *text)
+log_has_now(void *text)
 {
 	char *log = bed_read(&stage.bed, "pool.log");
 	bool has = strstr(log, text) != NULL;
 
+	free(log);
+	return has;
+}
+
+static bool
+log_has(const char *text)
+{
+	bool has = bed_wait(log_has_now, (void *)(uintptr_t)text);
+
 	if (!has)
 		fprintf(stderr, "e2e: the log does not have \"%s\"\n", text);
-	free(log);
 	return has;
 }
 

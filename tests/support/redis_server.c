@@ -48,13 +48,20 @@ now_ms(void)
 
 /* ---- asking */
 
+/* Has no plain TCP port. */
+static bool
+is_asked_by_path(const struct redis_server *server)
+{
+	return server->options.unix_socket_only || server->options.tls_folder != NULL;
+}
+
 /* -1 when nobody listens. */
 static int
 connect_to(const struct redis_server *server)
 {
 	struct sockaddr_in tcp = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server->port)};
 	struct sockaddr_un path = {.sun_family = AF_UNIX};
-	bool is_unix = server->options.unix_socket_only;
+	bool is_unix = is_asked_by_path(server);
 	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	require(fd >= 0, "socket");
@@ -67,14 +74,26 @@ connect_to(const struct redis_server *server)
 	return -1;
 }
 
+/* Where the marker begins that was asked for behind the command, or the error that a busy server gives instead; 0: not yet. */
+static size_t
+end_of_reply(const char *reply, size_t len, const char *marker)
+{
+	size_t last = len > 2 ? len - 2 : 0;
+
+	if (len >= strlen(marker) && strcmp(reply + len - strlen(marker), marker) == 0)
+		return len - strlen(marker);
+	while (last > 0 && reply[last - 1] != '\n')
+		last--;
+	return strncmp(reply + last, "-BUSY", 5) == 0 || strncmp(reply + last, "-LOADING", 8) == 0 ? last : 0;
+}
+
 /* NULL when there is no whole answer. */
 static const char *
 ask(const struct redis_server *server, const char *command)
 {
 	static char reply[REPLY_BYTES];
-	static const char marker[] = "$8\r\nTHE-LAST\r\n";
 	char text[4096];
-	size_t len = 0, begin = 0;
+	size_t len = 0, begin = 0, size;
 	int fd = connect_to(server);
 
 	if (fd < 0)
@@ -87,15 +106,15 @@ ask(const struct redis_server *server, const char *command)
 	require(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text), "send");
 	for (reply[0] = '\0'; len < sizeof(reply) - 1;) {
 		struct pollfd wait = {.fd = fd, .events = POLLIN};
-		const char *end = server->options.sentinel ? "+PONG\r\n" : marker;
 		ssize_t got = poll(&wait, 1, PATIENCE_MS) == 1 ? read(fd, reply + len, sizeof(reply) - 1 - len) : 0;
 
 		if (got <= 0)
 			break;
 		len += (size_t)got;
 		reply[len] = '\0';
-		if (len >= strlen(end) && strcmp(reply + len - strlen(end), end) == 0) {
-			reply[len - strlen(end)] = '\0';
+		size = end_of_reply(reply, len, server->options.sentinel ? "+PONG\r\n" : "$8\r\nTHE-LAST\r\n");
+		if (size > 0) {
+			reply[size] = '\0';
 			close(fd);
 			return reply + begin;
 		}
@@ -147,18 +166,26 @@ redis_server_send(struct redis_server *server, const char *command)
 
 /* ---- starting and stopping */
 
+/* Below those that the system gives out by itself, which somebody else may have by the time the server starts. */
 static int
 free_port(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static unsigned tried;
 
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	require(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&address, &len) == 0, "a free port");
-	close(fd);
-	return ntohs(address.sin_port);
+	for (;;) {
+		struct sockaddr_in address = {.sin_family = AF_INET};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
+		bool is_free;
+
+		port = (int)(10000 + ((unsigned)getpid() * 41 + tried++) % 20000);
+		require(fd >= 0 && tried < 20000, "a free port");
+		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		address.sin_port = htons((uint16_t)port);
+		is_free = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+		close(fd);
+		if (is_free)
+			return port;
+	}
 }
 
 static void
@@ -168,10 +195,15 @@ write_conf(const struct redis_server *server)
 	FILE *file = fopen(server->conf, "w");
 
 	require(file != NULL, server->conf);
-	fprintf(file, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s/log\n", options->unix_socket_only ? 0 : server->port,
+	fprintf(file, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s/log\n", is_asked_by_path(server) ? 0 : server->port,
 	    server->folder, server->folder);
 	if (!options->sentinel)
 		fprintf(file, "unixsocket %s\nsave \"\"\nappendonly no\ndatabases 16\nrepl-diskless-sync-delay 0\n", server->path);
+	if (options->tls_folder != NULL)
+		fprintf(file, "tls-port %d\ntls-auth-clients no\ntls-cert-file %s/redis-cert.pem\ntls-key-file %s/redis-key.pem\n",
+		    server->port, options->tls_folder, options->tls_folder);
+	if (options->tls_folder != NULL)
+		fprintf(file, "tls-ca-cert-file %s/redis-ca.pem\n", options->tls_folder);
 	if (options->cluster)
 		fprintf(file, "cluster-enabled yes\ncluster-config-file nodes\ncluster-node-timeout 2000\ncluster-port %d\n",
 		    server->bus_port);
@@ -183,9 +215,10 @@ write_conf(const struct redis_server *server)
 }
 
 void
-redis_server_again(struct redis_server *server)
+redis_server_begin(struct redis_server *server)
 {
 	pid_t parent = getpid();
+	int fd;
 
 	fflush(NULL);
 	server->pid = fork();
@@ -201,10 +234,17 @@ redis_server_again(struct redis_server *server)
 		execlp("redis-server", "redis-server", server->conf, server->options.sentinel ? "--sentinel" : NULL, (char *)NULL);
 		_exit(127);
 	}
-	while (ask(server, "PING") == NULL) {
+	while ((fd = connect_to(server)) < 0) {
 		require(waitpid(server->pid, NULL, WNOHANG) == 0, "it did not start (is it installed?)");
 		poll(NULL, 0, STEP_MS);
 	}
+	close(fd);
+}
+
+void
+redis_server_again(struct redis_server *server)
+{
+	redis_server_begin(server);
 	redis_server_until(server, "PING", "PONG");
 }
 
@@ -322,8 +362,12 @@ redis_ha_start(struct redis_ha *ha)
 	snprintf(config, sizeof(config),
 	    "sentinel monitor mymaster 127.0.0.1 %d 2\nsentinel down-after-milliseconds mymaster 300\n"
 	    "sentinel failover-timeout mymaster 2000\n", ha->servers[0]->port);
-	for (int i = 0; i < REDIS_SENTINELS; i++)
+	for (int i = 0; i < REDIS_SENTINELS; i++) {
 		ha->sentinels[i] = redis_server_start(&(struct redis_server_options){.config = config, .sentinel = true});
+		/* They look ten times as often as they would, so that the tests need not wait for them. */
+		redis_server_do(ha->sentinels[i], "SENTINEL DEBUG INFO-PERIOD 200 ASK-PERIOD 50 PUBLISH-PERIOD 500 "
+		                                  "ELECTION-TIMEOUT 1000 MIN-LINK-RECONNECT-PERIOD 50 SLAVE-RECONF-TIMEOUT 1000");
+	}
 	for (int i = 0; i < REDIS_SENTINELS; i++)
 		redis_server_until(ha->sentinels[i], "INFO sentinel", "status=ok,address=127.0.0.1:");
 	for (int i = 0; i < REDIS_SENTINELS; i++)

@@ -86,6 +86,23 @@ grammar(void)
 	CU_ASSERT(!fg_is_field_value(FG_STR("\x7f")));
 }
 
+/* Wherever it stands among others, and whatever those are. */
+static void
+field_value_bytes(void)
+{
+	static const char others[] = {'x', ' ', '\t', '~', '\x80', '\xff'};
+	char text[20];
+
+	for (size_t k = 0; k < sizeof(others); k++)
+		for (int c = 0; c < 256; c++)
+			for (size_t at = 0; at < sizeof(text); at++) {
+				memset(text, others[k], sizeof(text));
+				text[at] = (char)c;
+				CU_ASSERT_EQUAL(fg_is_field_value((struct fg_str){text, sizeof(text)}),
+				    (c >= 0x20 && c != 0x7f) || c == '\t');
+			}
+}
+
 static void
 buf_is_bounded(void)
 {
@@ -234,6 +251,7 @@ suite_base(void)
 	ADD_TEST(suite, str_numbers);
 	ADD_TEST(suite, str_hash);
 	ADD_TEST(suite, grammar);
+	ADD_TEST(suite, field_value_bytes);
 	ADD_TEST(suite, buf_is_bounded);
 	ADD_TEST(suite, buf_json);
 	ADD_TEST(suite, arena_grows_and_resets);

@@ -13,7 +13,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/auth_basic_test.c tests/unit/auth_client_certificate_test.c tests/unit/auth_forward_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
-	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c tests/unit/client_reuse_test.c \
+	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
+	tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
 	tests/unit/config_store_test.c \
 	tests/unit/config_policy_test.c \
@@ -28,13 +29,18 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/head_test.c \
 	tests/unit/headers_test.c \
+	tests/unit/limit_test.c \
+	tests/unit/limit_memory_test.c \
+	tests/unit/limit_store_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	tests/unit/offload_test.c \
 	tests/unit/password_test.c \
 	fcgi-app/records.c tests/unit/records_test.c \
 	tests/unit/require_test.c \
-	tests/unit/redis_scene.c tests/unit/redis_scene.h tests/unit/redis_test.c tests/unit/redis_server_test.c \
+	tests/unit/redis_scene.c tests/unit/redis_scene.h tests/unit/redis_peer.c tests/unit/redis_peer.h \
+	tests/unit/redis_test.c tests/unit/redis_peer_test.c tests/unit/redis_server_test.c tests/unit/redis_trouble_test.c \
+	tests/unit/redis_cluster_test.c tests/unit/redis_sentinel_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \

@@ -142,6 +142,12 @@ off_the_loop(void)
 	fg_htpasswd_free(users);
 	fg_offload_free(offload);
 	CU_ASSERT_EQUAL(cancelled.count, 0);
+	/* No room in the queue. */
+	offload = fg_offload_new(loop, 0);
+	CU_ASSERT_EQUAL_FATAL(fg_htpasswd_parse(&users, FG_STR("wilma:" BCRYPT "\n"), &report), FG_OK);
+	CU_ASSERT_PTR_NULL(fg_password_check_start(offload, users, FG_STR("wilma"), FG_STR("x"), on_checked, &cancelled));
+	fg_htpasswd_free(users);
+	fg_offload_free(offload);
 	fg_loop_free(loop);
 }
 

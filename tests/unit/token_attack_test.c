@@ -141,6 +141,7 @@ kids_are_only_compared(void)
 	struct maker_key *key = maker_key_new("ES256"), *other = maker_key_new("ES256");
 	struct fg_key_set *keys = token_keys(maker_jwks(maker_jwk(key, "\"kid\":\"a\""), maker_jwk(other, "\"kid\":\"b\""), NULL, NULL));
 	struct fg_key_set *without = token_keys(maker_jwk(key, NULL));
+	struct fg_key_set *mixed = token_keys(maker_jwks(maker_jwk(key, NULL), maker_jwk(other, "\"kid\":\"b\""), NULL, NULL));
 	char header[128];
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(kids); i++) {
@@ -148,6 +149,10 @@ kids_are_only_compared(void)
 		CU_ASSERT_EQUAL(token_judge(maker_token(key, header, TOKEN_PAYLOAD), keys, NULL), FG_ERR_TOKEN_KEY_UNKNOWN);
 		/* A PEM file or a secret has no kid: any token may name one. */
 		CU_ASSERT_EQUAL(token_judge(maker_token(key, header, TOKEN_PAYLOAD), without, NULL), FG_OK);
+		CU_ASSERT_EQUAL(token_judge(maker_token(key, header, TOKEN_PAYLOAD), mixed, NULL), FG_OK);
+		CU_ASSERT_EQUAL(token_judge(maker_token(other, header, TOKEN_PAYLOAD), mixed, NULL), FG_ERR_TOKEN_KEY_UNKNOWN);
+		CU_ASSERT_EQUAL(token_judge(maker_token(other, header, TOKEN_PAYLOAD), without, NULL),
+		    FG_ERR_TOKEN_SIGNATURE_INVALID);
 	}
 	CU_ASSERT_EQUAL(token_judge(maker_token(key, "{\"alg\":\"ES256\",\"kid\":\"a\"}", TOKEN_PAYLOAD), keys, NULL), FG_OK);
 	/* The other key's kid on this one's signature: that key alone is tried. */
@@ -158,6 +163,7 @@ kids_are_only_compared(void)
 	maker_key_free(other);
 	fg_key_set_release(keys);
 	fg_key_set_release(without);
+	fg_key_set_release(mixed);
 }
 
 /* ---- other spellings of a good token */
@@ -179,17 +185,20 @@ one_spelling_alone(void)
 	struct maker_key *key = maker_key_new("ES256");
 	struct fg_key_set *keys = token_keys(maker_jwk(key, NULL));
 	char *good = maker_token(key, "{\"alg\":\"ES256\"}", TOKEN_PAYLOAD), last[2] = "";
+	size_t second_dot = (size_t)(strrchr(good, '.') - good);
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	size_t len = strlen(good), dot = strcspn(good, ".");
 	static const struct {
 		const char *insert;
-		int where; /* 0: the start, 1: before the first dot, 2: the end */
-	} cases[] = {{" ", 0}, {"\n", 2}, {" ", 2}, {"=", 1}, {"=", 2}, {"==", 2}, {".", 2}, {".", 0}, {"\t", 1}, {"+", 2}, {"%3D", 2}};
+		int where; /* 0: the start, 1: before the first dot, 2: the end, 3: before the second dot */
+	} cases[] = {{" ", 0}, {"\n", 2}, {" ", 2}, {"=", 1}, {"=", 2}, {"==", 2}, {".", 2}, {".", 0}, {"\t", 1}, {"+", 2}, {"%3D", 2},
+	    {"=", 3}, {" ", 3}, {"\n", 3}, {"/", 3}};
+	const size_t places[] = {0, dot, len, second_dot};
 
 	CU_ASSERT_EQUAL(token_judge(strdup(good), keys, NULL), FG_OK);
 	for (size_t i = 0; i < FG_ARRAY_LEN(cases); i++)
-		CU_ASSERT_EQUAL(token_judge(edited(good, cases[i].where == 0 ? 0 : cases[i].where == 1 ? dot : len,
-		    cases[i].insert, 0), keys, NULL), FG_ERR_TOKEN_MALFORMED);
+		CU_ASSERT_EQUAL(token_judge(edited(good, places[cases[i].where], cases[i].insert, 0), keys, NULL),
+		    FG_ERR_TOKEN_MALFORMED);
 	/* 64 bytes leave four bits in the last character that mean nothing, and therefore have to be zero. */
 	last[0] = alphabet[(size_t)(strchr(alphabet, good[len - 1]) - alphabet) + 1];
 	CU_ASSERT_EQUAL(token_judge(edited(good, len - 1, last, 1), keys, NULL), FG_ERR_TOKEN_MALFORMED);
@@ -220,9 +229,13 @@ parts(void)
 	};
 	struct maker_key *key = maker_key_new("HS256");
 	struct fg_key_set *keys = token_keys(maker_jwk(key, NULL));
+	struct fg_jws jws;
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(cases); i++)
 		CU_ASSERT_EQUAL(token_judge(strdup(cases[i].token), keys, NULL), cases[i].err);
+	CU_ASSERT_EQUAL_FATAL(fg_jws_parse(&jws, FG_STR("eyJhbGciOiJIUzI1NiJ9.eA.AAAA"), NULL), FG_OK);
+	CU_ASSERT_PTR_NULL(fg_jws_issuer(&jws).p);
+	fg_jws_fini(&jws);
 	/* A payload that is signed and no claims set. */
 	CU_ASSERT_EQUAL(token_judge(maker_token(key, "{\"alg\":\"HS256\"}", "[]"), keys, NULL), FG_ERR_TOKEN_MALFORMED);
 	CU_ASSERT_EQUAL(token_judge(maker_token(key, "{\"alg\":\"HS256\"}", ""), keys, NULL), FG_ERR_TOKEN_MALFORMED);

@@ -202,7 +202,8 @@ types(void)
 static void
 paths(void)
 {
-	struct fg_json *doc = parse("{\"sub\":\"u1\",\"n\":7,\"b\":true,\"z\":null,\"realm\":{\"roles\":[\"admin\",\"7\",7],\"o\":{\"x\":\"deep\"}},"
+	struct fg_json *doc = parse("{\"sub\":\"u1\",\"n\":7,\"b\":true,\"z\":null,"
+	    "\"realm\":{\"roles\":[\"admin\",\"7\",7],\"o\":{\"x\":\"deep\"}},"
 	    "\"https://e.example/roles\":[\"staff\"],\"a.b\":\"whole\",\"a\":{\"b\":\"nested\",\"c\":1},\"scope\":\"read  write\"}");
 	const struct fg_json_node *root = fg_json_root(doc);
 

@@ -59,6 +59,7 @@ attributes_are_honoured(void)
 	expect_key(strdup("{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}"), 0, 1, 0, "none of P-256");
 	expect_key(strdup("{\"kty\":\"AKP\",\"alg\":\"ML-DSA-44\"}"), 0, 1, 0, "not known here");
 	expect_key(strdup("{\"kid\":\"a\"}"), 0, 0, 1, "no \"kty\"");
+	expect_key(maker_jwk(rsa, "\"alg\":7"), 0, 0, 1, "\"alg\" is not a string");
 	expect_key(strdup("\"key\""), 0, 0, 1, "not an object");
 	maker_key_free(rsa);
 	maker_key_free(ec);
@@ -164,6 +165,74 @@ sets_are_bounded(void)
 	CU_ASSERT_EQUAL(load(text, &keys, &report), FG_ERR_TOO_LARGE);
 }
 
+/* As many keys as may be, and one more; a modulus and a secret that are too long. */
+static void
+bounds_of_keys(void)
+{
+	struct maker_key *ed = maker_key_new("EdDSA"), *hs;
+	char *pem = maker_pem(ed, NULL, NULL), *text = malloc((FG_MAX_KEYS + 1) * strlen(pem) + 1), *at = text;
+	unsigned char long_secret[FG_MAX_SECRET_BYTES + 1] = {1};
+	struct fg_key_report report;
+	struct fg_key_set *keys;
+	char jwk[2048] = "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"";
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	for (int i = 0; i < FG_MAX_KEYS; i++)
+		at += sprintf(at, "%s", pem);
+	CU_ASSERT_EQUAL(load(strdup(text), &keys, &report), FG_OK);
+	CU_ASSERT_EQUAL(report.usable, FG_MAX_KEYS);
+	fg_key_set_release(fg_key_set_hold(keys));
+	CU_ASSERT_EQUAL(fg_key_set_count(keys), FG_MAX_KEYS);
+	fg_key_set_release(keys);
+	sprintf(at, "%s", pem);
+	CU_ASSERT_EQUAL(load(text, &keys, &report), FG_ERR_TOO_LARGE);
+	/* 1025 bytes, the last one odd. */
+	memset(jwk + strlen(jwk), 'v', 1366);
+	memcpy(strchr(jwk, '\0'), "8\"}", 4);
+	expect_key(strdup(jwk), 0, 0, 1, "at most 8192 are taken");
+	CU_ASSERT_EQUAL(fg_key_set_from_secret(&keys, (struct fg_str){(char *)long_secret, sizeof(long_secret)}, FG_ALGS_HMAC,
+	    &report), FG_ERR_TOO_LARGE);
+	hs = maker_key_from_secret("HS256", long_secret, FG_MAX_SECRET_BYTES);
+	expect_key(maker_jwk(hs, NULL), 1, 0, 0, "");
+	maker_key_free(hs);
+	hs = maker_key_from_secret("HS256", long_secret, sizeof(long_secret));
+	expect_key(maker_jwk(hs, NULL), 0, 0, 1, "a secret of more than 1024 bytes");
+	free(pem);
+	maker_key_free(hs);
+	maker_key_free(ed);
+}
+
+static char *
+pem_of(EVP_PKEY *pkey)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *p, *text;
+	long len;
+
+	CU_ASSERT_FATAL(bio != NULL && pkey != NULL && PEM_write_bio_PUBKEY(bio, pkey) == 1);
+	len = BIO_get_mem_data(bio, &p);
+	text = strndup(p, (size_t)len);
+	BIO_free(bio);
+	EVP_PKEY_free(pkey);
+	return text;
+}
+
+static void
+pem_of_other_kinds(void)
+{
+	struct fg_key_report report;
+	struct fg_key_set *keys;
+
+	CU_ASSERT_EQUAL(load(pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp256k1")), &keys, &report), FG_ERR_SYNTAX);
+	CU_ASSERT_EQUAL(report.skipped, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(report.message, "none of P-256"));
+	CU_ASSERT_EQUAL(load(pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "X25519")), &keys, &report), FG_ERR_SYNTAX);
+	CU_ASSERT_EQUAL(report.skipped, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(report.message, "a kind that is not known here"));
+	CU_ASSERT_EQUAL(load(strdup("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"), &keys, &report), FG_ERR_SYNTAX);
+	CU_ASSERT_EQUAL(report.skipped, 1);
+}
+
 static void
 identity(void)
 {
@@ -221,6 +290,15 @@ pem(void)
 	char *a = maker_pem(rsa, NULL, NULL), *b = maker_pem(ed, NULL, NULL), *c = make_certificate(), *all = NULL;
 	static const char private_key[] = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
 	    "-----END PRIVATE KEY-----\n";
+	static const char pkcs1[] =
+	    "-----BEGIN RSA PUBLIC KEY-----\n"
+	    "MIIBCgKCAQEA0LMjPZ0GvS4m+s0doS7QZqkepL0VmtP4ntLbjsAjYr6cCtGbgT9W\n"
+	    "E4PlfXlwLvyKD2HcZMwYugUrY7rOiRhRYb4NXGsGKu+/DFraeZwV0wh9qfk1qxnJ\n"
+	    "gmqJu9H14ySwi/YeU3UPJr8Jd5aEWqy3Qlmm8d2Yx1YSHcQOWCt3kIFFTa1k+UD2\n"
+	    "Jh8Uxq1oRuR7iosAzEOjdWEgYsSlfCBReWbdJ8bN/6W6fdCAXqOAwo/TYJsHRX8U\n"
+	    "USvqfo6yNmcN0rYF3/7YLfaRN3YayJsI7BIOLzlwO+NGqkVVG5okSdr5y/MOCNKc\n"
+	    "BIfDb3b5r+QLVnm4H8hjDMu4k1zPlaNCswIDAQAB\n"
+	    "-----END RSA PUBLIC KEY-----\n";
 	struct fg_key_report report;
 	struct fg_key_set *keys;
 
@@ -232,6 +310,8 @@ pem(void)
 	CU_ASSERT_EQUAL(token_judge(maker_token(rsa, "{\"alg\":\"RS256\",\"kid\":\"any\"}", TOKEN_PAYLOAD), keys, NULL), FG_OK);
 	CU_ASSERT_EQUAL(token_judge(maker_token(ed, "{\"alg\":\"EdDSA\"}", TOKEN_PAYLOAD), keys, NULL), FG_OK);
 	CU_ASSERT_EQUAL(fg_key_type(fg_key_set_at(keys, 2)), FG_KEY_EC_P256);
+	fg_key_set_release(keys);
+	CU_ASSERT_EQUAL(load(strdup(pkcs1), &keys, &report), FG_OK);
 	fg_key_set_release(keys);
 	CU_ASSERT_EQUAL(load(strdup(private_key), &keys, &report), FG_ERR_SYNTAX);
 	CU_ASSERT_PTR_NOT_NULL(strstr(report.message, "a private key"));
@@ -294,6 +374,8 @@ suite_token_key(void)
 	ADD_TEST(suite, rsa_exponents);
 	ADD_TEST(suite, sets);
 	ADD_TEST(suite, sets_are_bounded);
+	ADD_TEST(suite, bounds_of_keys);
+	ADD_TEST(suite, pem_of_other_kinds);
 	ADD_TEST(suite, identity);
 	ADD_TEST(suite, pem);
 	ADD_TEST(suite, secrets);

@@ -3,6 +3,9 @@
 
 #include "token/b64url.h"
 
+const struct fg_conf_choice fg_certificate_servers[] = {
+    {"apache", FG_CERTIFICATE_APACHE}, {"lighttpd", FG_CERTIFICATE_LIGHTTPD}, {NULL, 0}};
+
 enum fg_err
 fg_client_certificate_read(struct fg_exchange *x, struct fg_certificate *out)
 {

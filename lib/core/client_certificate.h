@@ -7,8 +7,13 @@
 #ifndef FG_CORE_CLIENT_CERTIFICATE_H
 #define FG_CORE_CLIENT_CERTIFICATE_H
 
+#include "conf/keys.h"
 #include "core/exchange.h"
 #include "token/certificate.h"
+
+/* The statement: which web server sets them. The choices of an ENUM. */
+enum fg_certificate_server { FG_CERTIFICATE_NOBODY, FG_CERTIFICATE_APACHE, FG_CERTIFICATE_LIGHTTPD };
+extern const struct fg_conf_choice fg_certificate_servers[];
 
 /*
  * FG_OK, or FG_ERR_CERTIFICATE_MISSING (none was shown), FG_ERR_CERTIFICATE_INVALID (the web server did not accept it, or does

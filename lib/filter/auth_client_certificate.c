@@ -8,8 +8,6 @@
 
 enum { MAX_NAMES = 1000 };
 
-enum server { SERVER_APACHE, SERVER_LIGHTTPD };
-
 enum consumer { CONSUMER_COMMON_NAME, CONSUMER_SUBJECT, CONSUMER_SERIAL, CONSUMER_DNS, CONSUMER_EMAIL, CONSUMER_URI, CONSUMER_FINGERPRINT };
 
 struct fingerprint {
@@ -18,7 +16,7 @@ struct fingerprint {
 
 struct certificate_conf {
 	struct fg_auth_policy auth;
-	enum server server;
+	enum fg_certificate_server server;
 	enum consumer consumer;
 	const struct fg_str *subjects, *issuers;
 	size_t subject_count, issuer_count;
@@ -146,7 +144,8 @@ look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
 	identity->credential = fg_str_slice(known->fingerprint, 0, 7 + 16);
 	identity->claims = (struct fg_claims){find_claim, known};
 	if (identity->consumer.len == 0)
-		return fg_auth_say(attempt, FG_AUTH_REFUSED, FG_ERR_CERTIFICATE_REFUSED, "it has not one name of the kind that `consumer` asks for");
+		return fg_auth_say(attempt, FG_AUTH_REFUSED, FG_ERR_CERTIFICATE_REFUSED,
+		    "it has not one name of the kind that `consumer` asks for");
 	return fg_auth_accept(attempt, identity);
 }
 
@@ -162,7 +161,6 @@ parse_fingerprint(struct fg_conf *conf, const struct fg_conf_node *node, const s
 }
 
 static const struct fg_conf_choice types[] = {{"client-certificate", FG_AUTH_TYPE_CLIENT_CERTIFICATE}, {NULL, 0}};
-static const struct fg_conf_choice servers[] = {{"apache", SERVER_APACHE}, {"lighttpd", SERVER_LIGHTTPD}, {NULL, 0}};
 static const struct fg_conf_choice consumers[] = {{"common-name", CONSUMER_COMMON_NAME}, {"subject", CONSUMER_SUBJECT},
     {"serial", CONSUMER_SERIAL}, {"dns", CONSUMER_DNS}, {"email", CONSUMER_EMAIL}, {"uri", CONSUMER_URI},
     {"fingerprint", CONSUMER_FINGERPRINT}, {NULL, 0}};
@@ -175,7 +173,8 @@ static const struct fg_conf_key fingerprint_item = {"FINGERPRINT", FG_CONF_CUSTO
 
 const struct fg_conf_key fg_auth_client_certificate_keys[] = {
     FG_AUTH_KEYS(struct certificate_conf, types, "false"),
-    {"from", FG_CONF_ENUM, FG_CONF_AT(struct certificate_conf, server), .flags = FG_CONF_REQUIRED, .choices = servers,
+    {"from", FG_CONF_ENUM, FG_CONF_AT(struct certificate_conf, server), .flags = FG_CONF_REQUIRED,
+	.choices = fg_certificate_servers,
 	.help = "the web server in front: states that it sets SSL_CLIENT_VERIFY and SSL_CLIENT_CERT, on every request that comes here"},
     {"consumer", FG_CONF_ENUM, FG_CONF_AT(struct certificate_conf, consumer), .choices = consumers, .preset = "common-name",
 	.help = "which of its names is the consumer; one that is there more than once is none"},

@@ -4,6 +4,7 @@
 
 #include "core/client_certificate.h"
 #include "core/identity.h"
+#include "support/token_maker.h"
 #include "unit/config_load.h"
 #include "unit/exchange_scene.h"
 
@@ -131,7 +132,9 @@ static const char yaml[] =
     "  other-issuer: {type: client-certificate, from: apache, issuers: CN=CA}\n"
     "  pinned: {type: client-certificate, from: apache, fingerprints: 'sha256:" PRINTER_HASH "', consumer: uri}\n"
     "  other-pin: {type: client-certificate, from: apache, fingerprints: 'sha256:b8" "065860ad8c039960d506edc73c33569722739d42290bf48116eee3f4e2b81e'}\n"
+    "  bound: {type: jwt, issuer: me, audience: any, algorithms: HS256, keys: 0123456789abcdef0123456789abcdef, bind-certificate: apache}\n"
     "routes:\n"
+    "  bound: {path: /bound, service: a, auth: bound}\n"
     "  any: {path: /any, service: a, auth: any}\n"
     "  subject: {path: /subject, service: a, auth: subject}\n"
     "  other-subject: {path: /other-subject, service: a, auth: other-subject}\n"
@@ -243,6 +246,42 @@ tokens_are_bound_to_certificates(void)
 }
 
 static void
+expect_token(const char *payload, const char *verify, const char *pem, enum fg_err reason)
+{
+	struct maker_key *maker = maker_key_from_secret("HS256", "0123456789abcdef0123456789abcdef", 32);
+	char *token = maker_token(maker, "{\"alg\":\"HS256\"}", payload), header[1024];
+	struct fg_exchange *x;
+
+	snprintf(header, sizeof(header), "Bearer %s", token);
+	for (int i = 0; i < 2; i++) { /* verified, then found again */
+		scene_asks("GET", "/bound");
+		scene_with("HTTP_AUTHORIZATION", header);
+		scene_with("SSL_CLIENT_VERIFY", verify);
+		scene_with("SSL_CLIENT_CERT", pem);
+		x = scene_decided();
+		if (x->reason != reason)
+			fprintf(stderr, "%s: %s\n", payload, fg_err_token(x->reason));
+		CU_ASSERT_EQUAL(x->reason, reason);
+		fg_exchange_free(x);
+	}
+	free(token);
+	maker_key_free(maker);
+}
+
+static void
+a_bound_token_needs_its_certificate(void)
+{
+	static const char bound[] = "{\"iss\":\"me\",\"sub\":\"ann\",\"exp\":4000000000,\"cnf\":{\"x5t#S256\":\"" PRINTER_THUMBPRINT "\"}}";
+	static const char loose[] = "{\"iss\":\"me\",\"sub\":\"ann\",\"exp\":4000000000}";
+
+	expect_token(bound, "SUCCESS", printer, FG_OK);
+	expect_token(bound, "SUCCESS", several, FG_ERR_TOKEN_NOT_BOUND);
+	expect_token(bound, "NONE", "", FG_ERR_CERTIFICATE_MISSING);
+	expect_token(bound, "FAILED:expired", printer, FG_ERR_CERTIFICATE_INVALID);
+	expect_token(loose, "SUCCESS", printer, FG_ERR_TOKEN_NOT_BOUND);
+}
+
+static void
 what_cannot_be_meant_is_refused(void)
 {
 	EXPECT_ERRORS("version: 1\nauth: {a: {type: client-certificate}}\n", "f:2:8: auth.a: from is missing\n");
@@ -263,6 +302,7 @@ suite_auth_client_certificate(void)
 	ADD_TEST(suite, headers_of_the_client_are_no_certificate);
 	ADD_TEST(suite, the_service_learns_whose_it_is);
 	ADD_TEST(suite, tokens_are_bound_to_certificates);
+	ADD_TEST(suite, a_bound_token_needs_its_certificate);
 	suite = CU_add_suite("auth_client_certificate_config", config_folder_make, config_folder_remove);
 	ADD_TEST(suite, what_cannot_be_meant_is_refused);
 }

@@ -2,6 +2,7 @@
  * Who may call: keys, passwords, a service that is asked, requirements, CORS, behind both web servers; what becomes of it when
  * what they depend on is down. Headers that tell who is calling are the gateway's alone.
  */
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "e2e/e2e.h"
@@ -194,6 +195,64 @@ a_revoked_key_is_of_no_use(void)
 	free(out);
 }
 
+static int
+run_key(char **out, const char *verb, const char *object, const char *option, const char *value)
+{
+	return bed_run(&stage.bed, out, (const char *[]){bed_program(), "key", verb, "-c", stage.bed.config, "--policy", "filed", object,
+	    option, value, NULL});
+}
+
+static void
+expect_key(int status, const char *said, const char *verb, const char *object, const char *option, const char *value)
+{
+	char *out;
+	int got = run_key(&out, verb, object, option, value);
+
+	if (got != status || strstr(out, said) == NULL)
+		fprintf(stderr, "e2e: faregate key %s: %d: %s\n", verb, got, out);
+	CU_ASSERT_EQUAL(got, status);
+	CU_ASSERT_PTR_NOT_NULL(strstr(out, said));
+	free(out);
+}
+
+static void
+the_key_command_says_what_is_wrong(void)
+{
+	expect_key(2, "takes one argument", "new", NULL, NULL, NULL);
+	expect_key(2, "option not understood", "new", "acme", "--nonsense", "x");
+	expect_key(2, "is not a span of time or a time to come", "new", "acme", "--expires", "2020-01-01");
+	expect_key(2, "is not a span of time or a time to come", "new", "acme", "--expires", "soon");
+	expect_key(2, "is not NAME=VALUE", "new", "acme", "--meta", "plan");
+	expect_key(1, "there is no key whose prefix is", "revoke", "fg_nobody", NULL, NULL);
+	expect_key(1, "there is no policy \"none\" of type api-key", "list", "--json", "--policy", "none");
+	expect_key(0, "\"consumer\":\"acme\"", "list", "--json", NULL, NULL);
+}
+
+/* A file of keys keeps its owner and mode, and is never there in part; links to it stay links. */
+static void
+the_file_of_keys_stays_as_it_is(void)
+{
+	char path[BED_PATH_BYTES], moved[BED_PATH_BYTES], *out;
+	struct stat before, after;
+
+	snprintf(path, sizeof(path), "%s/keys.yaml", stage.bed.dir);
+	snprintf(moved, sizeof(moved), "%s/elsewhere.yaml", stage.bed.dir);
+	CU_ASSERT_FATAL(rename(path, moved) == 0 && symlink("elsewhere.yaml", path) == 0 && chmod(moved, 0604) == 0);
+	CU_ASSERT_EQUAL_FATAL(stat(moved, &before), 0);
+	CU_ASSERT_EQUAL(run_key(&out, "new", "globex", NULL, NULL), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(out, "everybody on this machine may read"));
+	free(out);
+	CU_ASSERT_FATAL(lstat(path, &after) == 0 && S_ISLNK(after.st_mode));
+	CU_ASSERT_EQUAL_FATAL(stat(moved, &after), 0);
+	CU_ASSERT(after.st_ino != before.st_ino);
+	CU_ASSERT_EQUAL(after.st_mode & 07777, 0604);
+	CU_ASSERT_EQUAL(after.st_uid, before.st_uid);
+	out = bed_read(&stage.bed, moved);
+	CU_ASSERT_PTR_NOT_NULL(strstr(out, "\"globex\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out, "\"acme\""));
+	free(out);
+}
+
 /* ---- headers that tell who is calling */
 
 static void
@@ -366,6 +425,8 @@ suite_access(void)
 	ADD_SCENE(suite, a_key_lets_in_and_says_who);
 	ADD_SCENE(suite, the_store_has_keys_for_all);
 	ADD_SCENE(suite, a_revoked_key_is_of_no_use);
+	ADD_SCENE(suite, the_key_command_says_what_is_wrong);
+	ADD_SCENE(suite, the_file_of_keys_stays_as_it_is);
 	ADD_SCENE(suite, nobody_else_says_who_is_calling);
 	ADD_SCENE(suite, a_password_lets_in);
 	ADD_SCENE(suite, a_service_says_who);

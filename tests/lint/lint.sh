@@ -16,7 +16,7 @@ declare -A may=(
 	[base]="base" [conf]="base conf" [loop]="base loop" [client]="base loop client" [token]="base loop token"
 	[redis]="base loop redis"
 	[core]="base conf loop client redis token core filter"
-	[filter]="base conf token core filter"
+	[filter]="base conf loop client redis token core filter"
 )
 for folder in "${!may[@]}"; do
 	allowed=${may[$folder]// /|}

@@ -167,6 +167,10 @@ enum fg_auth_verdict fg_auth_find(struct fg_auth_attempt *attempt, enum fg_err a
 /* What the authenticator of that type keeps in this worker. */
 void *fg_auth_state(const struct fg_gateway *gw, enum fg_auth_type type);
 
+/* worker_start and worker_stop of an authenticator whose state is a struct fg_verdict_cache. */
+void *fg_auth_start_verdicts(struct fg_gateway *gw, void *shared);
+void fg_auth_stop_verdicts(void *state);
+
 /* A challenge of RFC 6750 §3: no error where the client sent no token. */
 struct fg_str fg_auth_bearer_challenge(const struct fg_auth_policy *policy, struct fg_exchange *x,
     const struct fg_auth_attempt *refused);

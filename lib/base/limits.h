@@ -80,7 +80,7 @@
 #define FG_MAX_LIMIT_KEYS_UNUSED 4096 /* the same, of a pool that starts without any limit */
 
 /* ---- memory */
-#define FG_MAX_EXCHANGE_ARENA_BYTES (2 * 1024 * 1024) /* above the sum of all bounds over it; asserted */
+#define FG_MAX_EXCHANGE_ARENA_BYTES (8 * 1024 * 1024) /* above the sum of all bounds over it; asserted */
 #define FG_MAX_LOG_LINE_BYTES (16 * 1024)
 #define FG_MAX_LOG_QUEUE_BYTES (4 * 1024 * 1024) /* lines waiting for the disk; beyond it they are counted, dropped */
 #define FG_MAX_OWN_BODY_BYTES (64 * 1024 * 1024) /* an answer made here (metrics of 10,000 routes) */

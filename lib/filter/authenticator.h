@@ -174,6 +174,10 @@ void *fg_auth_state(const struct fg_gateway *gw, enum fg_auth_type type);
 /* Its part of the memory that the filter's pool shares. */
 void *fg_auth_shared(void *memory, enum fg_auth_type type);
 
+/* worker_start and worker_stop of an authenticator whose state is a struct fg_verdict_cache. */
+void *fg_auth_start_verdicts(struct fg_gateway *gw, void *shared);
+void fg_auth_stop_verdicts(void *state);
+
 /* A challenge of RFC 6750 §3: no error where the client sent no token. */
 struct fg_str fg_auth_bearer_challenge(const struct fg_auth_policy *policy, struct fg_exchange *x,
     const struct fg_auth_attempt *refused);

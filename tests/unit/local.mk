@@ -9,7 +9,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
 	tests/unit/auth_test.c \
-	tests/unit/auth_api_key_test.c \
+	tests/unit/auth_api_key_test.c tests/unit/auth_api_key_store_test.c \
 	tests/unit/auth_basic_test.c tests/unit/auth_client_certificate_test.c tests/unit/auth_forward_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \

@@ -8,7 +8,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/prometheus.c tests/unit/prometheus.h \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
-	tests/unit/auth_test.c \
+	tests/unit/auth_test.c tests/unit/auth_jwt_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
@@ -28,6 +28,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/limit_test.c \
 	tests/unit/limit_memory_test.c \
 	tests/unit/limit_store_test.c \
+	tests/unit/key_source_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	tests/unit/offload_test.c \

@@ -118,7 +118,8 @@ static int
 parse_arguments(struct asked *asked, int argc, char **argv, fg_usec now, bool *is_over)
 {
 	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {"jti", required_argument, NULL, 'j'}, {"sub", required_argument, NULL, 's'},
+	    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+	    {"jti", required_argument, NULL, 'j'}, {"sub", required_argument, NULL, 's'},
 	    {"all", no_argument, NULL, 'a'}, {"issuer", required_argument, NULL, 'i'}, {"before", required_argument, NULL, 'b'},
 	    {"for", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0},
 	};

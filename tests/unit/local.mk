@@ -39,7 +39,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/redis_cluster_test.c tests/unit/redis_sentinel_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
-	tests/unit/stats_test.c \
+	tests/unit/revocation_test.c \
+	tests/unit/stats_test.c tests/unit/stats_cells_test.c \
 	tests/unit/token_scene.h tests/unit/token_attack_test.c \
 	tests/unit/token_cache_test.c \
 	tests/unit/token_claims_test.c tests/unit/token_key_test.c \

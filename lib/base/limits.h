@@ -28,7 +28,7 @@
 
 /* ---- from services */
 #define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */
-#define FG_MAX_SALVAGE_BYTES (256 * 1024) /* of an answer that came while the body was sent in vain: 502 */
+#define FG_MAX_SALVAGE_BYTES (128 * 1024) /* of an answer that came while the body was sent in vain: 502 */
 #define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */
 
 /* ---- Redis, each worker */

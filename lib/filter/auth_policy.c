@@ -76,6 +76,16 @@ fg_auth_check_realm(struct fg_conf *conf, const struct fg_conf_node *node, const
 }
 
 void
+fg_auth_check_ca(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+{
+	struct fg_str *path = out, text;
+
+	(void)key;
+	*path = fg_conf_resolve(conf, node, *path);
+	(void)fg_conf_load_file(conf, node, *path, FG_MAX_KEY_SET_BYTES, &text);
+}
+
+void
 fg_auth_check_policy(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_auth_policy *policy)
 {
 	for (size_t i = 0; i < policy->from.count; i++)

@@ -22,6 +22,7 @@ struct fg_limiter {
 	struct fg_shared own; /* where there is no pool */
 	struct fg_limit_memory memory;
 	struct fg_limit_redis *redis; /* owned; NULL: the store is memory */
+	bool is_cluster;
 	struct fg_timer timer;
 	struct fg_limit_counts *counts; /* owned */
 	struct fg_limit_job *jobs;
@@ -120,8 +121,9 @@ fg_limiter_new(struct fg_gateway *gw, void *shared, size_t policies)
 		shared = limiter->own.p;
 	}
 	fg_limit_memory_init(&limiter->memory, shared);
+	limiter->is_cluster = spec != NULL && spec->mode == FG_REDIS_CLUSTER;
 	if (gw->redis != NULL)
-		limiter->redis = fg_limit_redis_new(gw->redis, spec->mode == FG_REDIS_CLUSTER);
+		limiter->redis = fg_limit_redis_new(gw->redis, limiter->is_cluster);
 	if (gw->loop != NULL)
 		fg_timer_init(&limiter->timer, gw->loop, on_timer, limiter);
 	/* A process that only looks has no client. */
@@ -176,7 +178,7 @@ fg_limit_job_new(struct fg_limiter *limiter, const struct fg_policies *policies,
 		job->one[i].policy = policies->v[i];
 		job->one[i].decided_by = FG_LIMIT_NOT_ASKED;
 		job->one[i].is_held = job->one[i].is_renewing = false;
-		fg_limit_policy_ask(policies->v[i], x, &job->asks[i], is_peek ? &job->one[i].by : NULL);
+		fg_limit_policy_ask(policies->v[i], x, limiter->is_cluster, &job->asks[i], is_peek ? &job->one[i].by : NULL);
 	}
 	return job;
 }

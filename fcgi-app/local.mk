@@ -6,6 +6,7 @@ fcgi_app_faregate_SOURCES = \
 	fcgi-app/cmd_control.c \
 	fcgi-app/cmd_explain.c \
 	fcgi-app/cmd_limits.c \
+	fcgi-app/cmd_revoke.c \
 	fcgi-app/cmd_routes.c \
 	fcgi-app/cmd_run.c \
 	fcgi-app/cmd_token.c \

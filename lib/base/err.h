@@ -101,6 +101,12 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The token was revoked; get a new one.") \
 	X(KEYS_UNAVAILABLE, "keys_unavailable", 503, WARN, "Keys not available", \
 	    "The keys that verify this token cannot be had at the moment; try again later.") \
+	X(TOKEN_INACTIVE, "token_inactive", 401, INFO, "Token not active", \
+	    "The token's provider says that it is not active; get a new one.") \
+	X(INTROSPECTION_UNAVAILABLE, "introspection_unavailable", 503, WARN, "Token cannot be judged", \
+	    "The token's provider cannot be asked about it at the moment; try again later.") \
+	X(REVOCATIONS_UNKNOWN, "revocations_unknown", 503, WARN, "Revocations not known", \
+	    "It cannot be told at the moment whether this token was revoked; try again later.") \
 	X(API_KEY_MISSING, "api_key_missing", 401, INFO, "API key missing", \
 	    "This route asks for an API key.") \
 	X(API_KEY_MALFORMED, "api_key_malformed", 401, INFO, "API key not well-formed", \

@@ -28,7 +28,7 @@
 
 /* ---- from services */
 #define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */
-#define FG_MAX_SALVAGE_BYTES (256 * 1024) /* of an answer that came while the body was sent in vain: 502 */
+#define FG_MAX_SALVAGE_BYTES (128 * 1024) /* of an answer that came while the body was sent in vain: 502 */
 #define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */
 
 /* ---- Redis, each worker */
@@ -60,6 +60,9 @@
 #define FG_MAX_KEY_SLOTS 64                /* places that keys come from, in a pool: those of a reload beside the old ones */
 #define FG_MAX_KEY_URLS (FG_MAX_KEY_SLOTS / 2) /* of one configuration */
 #define FG_MAX_KEY_WAITERS 4096            /* requests of a worker that wait for one fetch: keys_unavailable */
+#define FG_MAX_REVOCATIONS (128 * 1024)    /* known to a pool at a time, a power of two; beyond it nothing is known: as if the store were gone */
+#define FG_MAX_INTROSPECTIONS 256          /* questions of one policy in one worker at a time: overloaded */
+#define FG_MAX_INTROSPECTION_BYTES (64 * 1024) /* of an answer: introspection_unavailable */
 #define FG_MAX_AUTH_FORWARDS 32            /* headers of one policy that tell who is calling */
 
 /* ---- limits of requests */

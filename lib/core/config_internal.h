@@ -19,8 +19,8 @@ enum { FG_CONFIG_MAX_NAME = 64 };
 
 /* What a route has of one filter while it is read. */
 struct fg_policy_slot {
-	const void *one; /* of a filter that takes one; NULL: none */
-	const void **v;  /* of a filter that takes several; NULL elements: none */
+	const void *one; /* of a filter that takes one; NULL: nothing was said, or it is broken */
+	const void **v;  /* of a filter that takes several */
 	size_t count;
 };
 

@@ -25,6 +25,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/pipeline.c \
 	lib/core/pool_memory.c lib/core/pool_memory.h \
 	lib/core/reply.c \
+	lib/core/revocation.c lib/core/revocation.h lib/core/revocation_reader.c \
 	lib/core/request.c \
 	lib/core/service.c lib/core/service.h \
 	lib/core/stats.c lib/core/stats.h lib/core/stats_cells.c lib/core/stats_file.c lib/core/stats_layout.h \

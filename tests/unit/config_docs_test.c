@@ -100,7 +100,8 @@ example_is_a_configuration(void)
 static void
 example_in_use_is_a_configuration(void)
 {
-	static const char *const named[] = {"ca.pem", "client.pem", "client.key", "redis.secret", "sentinel.secret"};
+	static const char *const named[] = {"ca.pem", "client.pem", "client.key", "redis.secret", "sentinel.secret",
+	    "introspection.secret"};
 	struct fg_buf text = read_example();
 	struct loaded *l;
 

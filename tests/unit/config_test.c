@@ -330,8 +330,6 @@ wrong_services(void)
 	    {"version: 1\nservices: {a: {targets: http://x, host: preserv}, b: {targets: http://x, host: a b}}\n",
 	        "f:2:41: services.a.host: expected preserve, target or a host name, found \"preserv\"; did you mean preserve?\n"
 	        "f:2:80: services.b.host: expected preserve, target or a host name, found \"a b\"\n"},
-	    {"version: 1\nservices: {a: {targets: http://x, tls: {verify: false}}}\n",
-	        "f:2:40: services.a.tls: no target of this service is an https:// URL\n"},
 	    {"version: 1\nservices: {a: {targets: https://x, tls: {ca: nosuch.pem, key: f, name: \"a:1\"}}}\n",
 	        "f:2:46: services.a.tls.ca: nosuch.pem cannot be read: No such file or directory\n"
 	        "f:2:63: services.a.tls.key: is of no use without its certificate; add certificate: FILE\n"
@@ -354,6 +352,10 @@ wrong_routes(void)
 	static const struct expectation table[] = {
 	    {"service: a", "f:4:3: routes.r: path is missing\n"},
 	    {"path: x, service: a", "f:4:13: routes.r.path: \"x\" does not begin with \"/\", or with \"~\" for a regex\n"},
+	    /* A value that is broken has no template; looking for the variables of the others goes on. */
+	    {"path: /x, service: a, request: {headers: {set: {A: }, add: {B: \"{path:no}\"}}}",
+	        "f:4:38: routes.r.request: uses {path:no}, and the path \"/x\" has no such part\n"
+	        "f:4:58: routes.r.request.headers.set.A: has no value; expected a text, with {variables} in braces, or remove the name\n"},
 	    {"path: /x", "f:4:3: routes.r: goes nowhere; it takes service: NAME, or respond: for a fixed answer\n"},
 	    {"path: /x, service: a, respond: {}", "f:4:29: routes.r: a route has either service or respond, not both\n"},
 	    {"path: /x, service: ordres", "f:4:26: routes.r.service: there is no service \"ordres\"; did you mean orders?\n"},

@@ -61,30 +61,33 @@ unlist_job(struct fg_limit_job *job)
 		job->next->prev = job->prev;
 }
 
-/* Its epochs are Redis's own, so that clocks that differ do no harm. */
 static void
 on_renewed(void *arg, enum fg_err err)
 {
 	struct fg_limit_one *one = arg;
 
-	(void)err;
 	one->is_renewing = false;
+	if (err == FG_OK)
+		one->renewed = fg_loop_clock(one->job->limiter->gw->loop)->mono;
 	if (one->job->is_dropped)
 		fg_limit_job_drop(one->job);
 }
 
-/* What was taken in an epoch that has ended is held in the one that runs, or it would lapse. */
+/* Once an epoch what is held moves to the one that runs, or it would lapse. Epochs are the store's, the pace is ours: clocks that
+   differ do no harm. */
 static void
 renew(struct fg_limit_job *job, size_t i)
 {
 	struct fg_limiter *limiter = job->limiter;
 	struct fg_limit_one *one = &job->one[i];
 	struct fg_limit_ask *ask = &job->asks[i];
+	fg_usec now = fg_loop_clock(limiter->gw->loop)->mono;
 
-	if (!one->is_held || one->is_renewing || ask->hold >= wall(limiter) / ask->limit->quantum)
+	if (!one->is_held || one->is_renewing || now - one->renewed < ask->limit->quantum)
 		return;
 	if (limiter->redis == NULL || one->decided_by == FG_LIMIT_BY_SHARE) {
 		fg_limit_memory_renew(&limiter->memory, ask, 1, wall(limiter));
+		one->renewed = now;
 		return;
 	}
 	one->is_renewing = true;
@@ -198,6 +201,7 @@ conclude(struct fg_limit_job *job, bool allowed)
 			continue;
 		ask->hold = ask->result.hold;
 		job->one[i].is_held = true;
+		job->one[i].renewed = fg_loop_clock(job->limiter->gw->loop)->mono;
 		if (!job->is_listed)
 			list_job(job);
 	}

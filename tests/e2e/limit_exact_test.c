@@ -32,7 +32,7 @@ static const char config[] =
     "  log: {rate: 30/1h, by: query:k, algorithm: sliding-window}\n"
     "  fixed: {rate: %d/30d, by: query:k, algorithm: fixed-window}\n"
     "  wide: {rate: 1000000/30d, by: query:k}\n"
-    "  once: {concurrency: %d, by: query:k}\n"
+    "  once: {concurrency: %d, by: query:k, lease: 1s}\n"
     "services: {held: \"http://127.0.0.1:%d\"}\n"
     "routes:\n"
     "  token: {path: /token, limits: token, respond: {status: 200, body: ok}}\n"
@@ -213,6 +213,26 @@ concurrency(void)
 	}
 }
 
+/* They are held far longer than the lease, and so renewed; then given back. */
+static void
+places_outlive_their_lease(void)
+{
+	int64_t until = bed_now_ms() + 3000;
+	unsigned before = played_requests(service);
+	struct load *load;
+	char target[64];
+
+	snprintf(target, sizeof(target), "/once?k=%u", turn());
+	gate_reset(&hold);
+	load = load_start(fronts[0], target, CLIENTS);
+	CU_ASSERT(gate_wait_waiting(&hold, AT_ONCE));
+	while (bed_now_ms() < until && played_requests(service) - before == AT_ONCE)
+		CU_ASSERT_EQUAL(get(fronts[1], target)->status, 429);
+	CU_ASSERT_EQUAL(played_requests(service) - before, AT_ONCE);
+	gate_open(&hold, 100000000);
+	CU_ASSERT(load_stop(load).good >= AT_ONCE);
+}
+
 static bool
 shares_add_up(void *arg)
 {
@@ -247,6 +267,7 @@ add_scenes(CU_pSuite suite)
 	ADD_SCENE(suite, fixed_window);
 	ADD_SCENE(suite, two_limits);
 	ADD_SCENE(suite, concurrency);
+	ADD_SCENE(suite, places_outlive_their_lease);
 }
 
 void

@@ -129,8 +129,8 @@ fg_limiter_new(struct fg_gateway *gw, void *shared, size_t policies)
 		limiter->redis = fg_limit_redis_new(gw->redis, limiter->is_cluster);
 	if (gw->loop != NULL)
 		fg_timer_init(&limiter->timer, gw->loop, on_timer, limiter);
-	/* A process that only looks has no client. */
-	if (gw->client != NULL)
+	/* A process that only looks has no client; one without limits has nothing to do. */
+	if (gw->client != NULL && policies > 0)
 		fg_timer_start(&limiter->timer, 1);
 	return limiter;
 }

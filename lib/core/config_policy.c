@@ -230,7 +230,12 @@ void
 fg_config_check_policies(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_route_draft *draft)
 {
 	struct fg_config_draft *config = conf->arg;
+	bool is_authenticated = false;
 
+	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
+		if (fg_filter_types[i]->stage == FG_STAGE_AUTHENTICATE &&
+		    fg_config_policy_conf(&draft->policies[i], fg_filter_types[i], &conf->scratch) != NULL)
+			is_authenticated = true;
 	for (size_t i = 0; fg_filter_types[i] != NULL; i++) {
 		const struct fg_filter_type *type = fg_filter_types[i];
 		struct fg_route_policy use = {.conf = fg_config_policy_conf(&draft->policies[i], type, &conf->scratch)};
@@ -239,6 +244,7 @@ fg_config_check_policies(struct fg_conf *conf, const struct fg_conf_node *node, 
 		use.is_given = fg_conf_get(node, type->name) != NULL ||
 		    (config->defaults_node != NULL && fg_conf_get(config->defaults_node, type->name) != NULL);
 		use.is_forwarded = draft->route.service != NULL;
+		use.is_authenticated = is_authenticated;
 		if (type->check_route != NULL)
 			type->check_route(conf, node, &use);
 	}

@@ -1,8 +1,11 @@
 lib_libfaregate_a_SOURCES += \
 	lib/core/access_log.c lib/core/access_log.h lib/core/access_log_redact.c \
 	lib/core/admin.c lib/core/admin.h \
+	lib/core/api_key_record.c lib/core/api_key_record.h lib/core/api_key_store.c lib/core/api_key_store.h \
+	lib/core/client_certificate.c lib/core/client_certificate.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
-	lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c lib/core/config_service.c lib/core/config_store.c \
+	lib/core/config_consumer.c lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c \
+	lib/core/config_service.c lib/core/config_store.c \
 	lib/core/edit.c lib/core/edit.h \
 	lib/core/edit_keys.c lib/core/edit_keys.h \
 	lib/core/engine.h \
@@ -10,6 +13,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/fetch.c lib/core/fetch.h \
 	lib/core/forward.c \
 	lib/core/headers.c lib/core/headers.h \
+	lib/core/value_keys.c lib/core/value_keys.h \
 	lib/core/identity.c lib/core/identity.h \
 	lib/core/key_source.c lib/core/key_source.h lib/core/key_store.c lib/core/key_store.h \
 	lib/core/limit.c lib/core/limit.h lib/core/limit_tell.c lib/core/limit_window.c \
@@ -35,6 +39,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/router_hosts.c lib/core/router_match.c lib/core/router_pattern.c lib/core/router_regex.c \
 	lib/core/uri.c lib/core/uri.h lib/core/uri_parts.c \
 	lib/core/forward_target.c lib/core/forward_target.h \
+	lib/core/verdict_cache.c lib/core/verdict_cache.h \
 	lib/core/zone.c lib/core/zone.h \
 	lib/core/template.c lib/core/var.c lib/core/var.h lib/core/var_int.h
 

@@ -72,6 +72,7 @@ fg_auth_accept(struct fg_auth_attempt *attempt, struct fg_identity *identity)
 {
 	FG_ASSERT(identity->consumer.len > 0);
 	identity->policy = attempt->policy->policy.name;
+	identity->attributes = fg_config_consumer(attempt->x->gw->config, identity->consumer);
 	attempt->identity = identity;
 	return FG_AUTH_ACCEPTED;
 }

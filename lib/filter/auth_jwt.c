@@ -81,6 +81,17 @@ check_token(const struct jwt_policy *mine, const struct fg_token *token, fg_usec
 	return check_revoked(mine, token, now_wall, why);
 }
 
+/* RFC 8705 §3: whoever has the token must have the key of the certificate, too. Each time, also of a token verified before. */
+static enum fg_err
+check_binding(struct fg_exchange *x, const struct fg_identity *identity)
+{
+	struct fg_claim_values values;
+
+	if (!fg_identity_claim(identity, FG_STR("cnf.x5t#S256"), &x->arena, &values) || values.count != 1)
+		return FG_ERR_TOKEN_NOT_BOUND;
+	return fg_client_certificate_check_binding(x, values.v[0]);
+}
+
 /* Takes the reference. */
 static enum fg_auth_verdict
 accept(struct fg_auth_attempt *attempt, const struct jwt_policy *mine, struct fg_token *token)
@@ -98,6 +109,11 @@ accept(struct fg_auth_attempt *attempt, const struct jwt_policy *mine, struct fg
 	identity = FG_ARENA_NEW(&attempt->x->arena, struct fg_identity);
 	identity->consumer = fg_arena_str(&attempt->x->arena, consumer);
 	identity->claims = (struct fg_claims){fg_auth_json_claim, root};
+	err = mine->conf->bind_certificate == FG_CERTIFICATE_NOBODY ? FG_OK : check_binding(attempt->x, identity);
+	if (err != FG_OK) {
+		fg_token_release(token);
+		return fg_auth_say(attempt, FG_AUTH_REFUSED, err, NULL);
+	}
 	attempt->held = token;
 	attempt->release = release_token;
 	return fg_auth_accept(attempt, identity);

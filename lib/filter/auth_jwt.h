@@ -5,6 +5,7 @@
 #ifndef FG_FILTER_AUTH_JWT_H
 #define FG_FILTER_AUTH_JWT_H
 
+#include "core/client_certificate.h"
 #include "core/key_source.h"
 #include "core/key_store.h"
 #include "core/revocation.h"
@@ -37,6 +38,7 @@ struct fg_jwt_conf {
 	size_t required_claim_count;
 	bool expiry_optional;
 	struct fg_str consumer; /* claim */
+	enum fg_certificate_server bind_certificate; /* FG_CERTIFICATE_NOBODY: tokens are not bound */
 	struct fg_jwt_cache_conf cache;
 	struct fg_revocation_conf *revocation; /* NULL: not looked at */
 	struct fg_token_rules rules; /* made of these */

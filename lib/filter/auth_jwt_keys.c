@@ -354,6 +354,8 @@ const struct fg_conf_key fg_auth_jwt_keys[] = {
 	.flags = FG_CONF_OR_ONE, .max = 32, .item = &claim_item, .help = "claims that have to be there"},
     {"consumer", FG_CONF_STRING, FG_CONF_AT(struct fg_jwt_conf, consumer), .max = 256, .form = "a claim", .preset = "sub",
 	.help = "the claim that says who is calling: what limits, log and the variable consumer go by"},
+    {"bind-certificate", FG_CONF_ENUM, FG_CONF_AT(struct fg_jwt_conf, bind_certificate), .choices = fg_certificate_servers,
+	.help = "a token has to be bound to the client certificate (RFC 8705, cnf) that this web server says was shown to it"},
     {"cache", FG_CONF_SECTION, FG_CONF_AT(struct fg_jwt_conf, cache), .keys = cache_keys, .parse = parse_cache_off, .form = "off",
 	.schema = "\"const\": \"off\"", .help = "tokens that were verified before, in each worker; never past their exp, nor without their key"},
     {"revocation", FG_CONF_SECTION, FG_CONF_OWN(struct fg_jwt_conf, revocation, struct fg_revocation_conf), .keys = revocation_keys,

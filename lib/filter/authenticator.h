@@ -34,7 +34,11 @@
 /* symbol, name in C, value of `type`, help: the order is that of their shared memory. */
 #define FG_AUTHENTICATOR_LIST(X) \
 	X(JWT, jwt, "jwt", "a signed token of one issuer") \
-	X(INTROSPECTION, introspection, "introspection", "a token that its provider is asked about")
+	X(INTROSPECTION, introspection, "introspection", "a token that its provider is asked about") \
+	X(API_KEY, api_key, "api-key", "a key that the caller holds") \
+	X(BASIC, basic, "basic", "a user and a password") \
+	X(CLIENT_CERTIFICATE, client_certificate, "client-certificate", "a certificate that the web server has verified") \
+	X(FORWARD, forward, "forward", "whatever a service of one's own says")
 
 enum fg_auth_type {
 #define FG_AUTH_TYPE_SYMBOL(symbol, name, type, help) FG_AUTH_TYPE_##symbol,

@@ -81,7 +81,7 @@ static void
 write_apache(const struct bed *bed, const struct front *front, const char *mount, const char *extra)
 {
 	char name[48], target[BED_PATH_BYTES + 32], modules[2048] = "";
-	static const char *const names[] = {"mpm_event", "authz_core", "proxy", "proxy_fcgi", "alias", "env", "cgid"};
+	static const char *const names[] = {"mpm_event", "authz_core", "proxy", "proxy_fcgi", "alias", "env", "cgid", "ssl"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		snprintf(modules + strlen(modules), sizeof(modules) - strlen(modules),

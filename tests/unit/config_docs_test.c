@@ -107,6 +107,7 @@ example_in_use_is_a_configuration(void)
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(named); i++)
 		config_write(named[i], "x");
+	config_write("htpasswd", "joe:$6$abcdefgh$KVuR5CIWZ1C5vHbNYFXzBrAAcDkDvOTnXMd2Y6pSXTgDJvQ.LXw7ftLzZMKwnTbrs3VjIPQ4wr/yYwbFQCpHI/\n");
 	config_write("signing.secret", "0123456789abcdef0123456789abcdef");
 	l = config_load(text.p);
 	CU_ASSERT_STRING_EQUAL(l->errors, "");

@@ -367,7 +367,7 @@ wrong_routes(void)
 	        "f:4:61: routes.r.methods[4]: GET is there twice\n"
 	        "f:4:66: routes.r.methods[5]: CONNECT is never forwarded\n"},
 	    {"path: /x, service: a, methods: []", "f:4:38: routes.r.methods: expected a list of methods, [GET, POST], found an empty "
-	                                           "one; without `methods` a route takes all\n"},
+	                                           "one; without `methods` all are taken\n"},
 	    {"path: /x, service: a, host: [\"a:80\", \"*.\", \"*x\"]",
 	        "f:4:36: routes.r.host[0]: \"a:80\" has a port or a trailing dot; routes compare the host's name alone\n"
 	        "f:4:44: routes.r.host[1]: \"*.\" is not a host: a name, \"*.\" and a name, or an address ([…] for IPv6)\n"
@@ -437,8 +437,7 @@ wrong_together(void)
 	    "f:2:11: services: expected a map, SERVICE: …, found text\n");
 	EXPECT_ERRORS(SERVICES "defaults: {path: /x, request: {headers: {set: {X: \"{path:id}\"}}}}\n"
 	                       "routes: {r: {path: /a, service: a}, s: {path: \"/{id}\", service: a}}\n",
-	    "f:3:12: defaults: unknown key \"path\"; the keys here are body-limit, timeout, encoded-slash, merge-slashes, auth, limits, request, "
-	    "response\n"
+	    "f:3:12: defaults: unknown key \"path\"; the keys here are <keys>\n"
 	    "f:4:13: routes.r: inherits {path:id} from defaults, and its path \"/a\" has no such part\n");
 }
 

@@ -459,9 +459,10 @@ const struct fg_conf_key fg_auth_introspection_keys[] = {
 	.preset = "5s", .help = "for the answer; then 503 introspection_unavailable"},
     {"allow-http", FG_CONF_BOOL, FG_CONF_AT(struct introspection_conf, allow_http), .preset = "false",
 	.help = "true asks over http, where tokens and secret can be read on the way"},
-    {"ca", FG_CONF_STRING, FG_CONF_AT(struct introspection_conf, ca), .check = fg_auth_check_ca, .form = "a file", .shown_preset = "the system's",
-	.help = "certificates (PEM) that the provider's may be signed by"},
-    {"consumer", FG_CONF_STRING, FG_CONF_AT(struct introspection_conf, consumer), .max = 256, .form = "a member of the answer", .preset = "sub",
+    {"ca", FG_CONF_STRING, FG_CONF_AT(struct introspection_conf, ca), .check = fg_auth_check_ca, .form = "a file",
+	.shown_preset = "the system's", .help = "certificates (PEM) that the provider's may be signed by"},
+    {"consumer", FG_CONF_STRING, FG_CONF_AT(struct introspection_conf, consumer), .max = 256,
+	.form = "a member of the answer", .preset = "sub",
 	.help = "says who is calling: what limits, log and the variable consumer go by"},
     {NULL},
 };

@@ -116,7 +116,7 @@ token=$(make_token ann)
 
 chmod 755 "$folder"
 faregate check
-faregate run 2>"$folder/faregate.log" &
+"$build_dir/fcgi-app/faregate" run -c "$folder/faregate.yaml" 2>"$folder/faregate.log" &
 pids+=($!)
 until_true 5 'the pool' faregate status
 key=$("$build_dir/fcgi-app/faregate" key new -c "$folder/faregate.yaml" --meta plan=gold acme 2>>"$folder/faregate.log")
@@ -184,7 +184,7 @@ expect 'the prefix is stripped' '"/echo?y=1"' "$(get "$url/serviceA/echo?y=1")"
 expect 'a JSON body arrives' 'item' "$(get "$url/serviceB/echo" -H 'Content-Type: application/json' -d '{"item": 7}')"
 expect 'no such route' 'urn:faregate:route_not_found' "$(get "$url/nowhere")"
 expect 'no ticket' 'urn:faregate:token_missing' "$(get "$url/members/hello")"
-expect 'a good ticket' '"x-user":"ann"' "$(get "$url/members/echo" -H "Authorization: Bearer $token" -H 'X-User: eve' | tr '[:upper:]' '[:lower:]')"
+expect 'a good ticket' '"x-user","ann"' "$(get "$url/members/echo" -H "Authorization: Bearer $token" -H 'X-User: eve' | tr '[:upper:]' '[:lower:]')"
 expect 'a bad ticket' 'urn:faregate:token_signature_invalid' "$(get "$url/members/hello" -H "Authorization: Bearer ${token%?????}AAAAA")"
 for i in 2 3 4 5; do get "$url/members/hello" -H "Authorization: Bearer $token" >/dev/null; done
 expect 'one too many' 'urn:faregate:limit_exceeded' "$(get "$url/members/hello" -H "Authorization: Bearer $token")"

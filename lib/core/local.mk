@@ -1,6 +1,7 @@
 lib_libfaregate_a_SOURCES += \
 	lib/core/access_log.c lib/core/access_log.h lib/core/access_log_redact.c \
 	lib/core/admin.c lib/core/admin.h \
+	lib/core/breaker.c lib/core/breaker.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
 	lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c lib/core/config_service.c \
 	lib/core/edit.c lib/core/edit.h \

@@ -10,6 +10,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/admin_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
+	tests/unit/breaker_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
 	tests/unit/conf_test.c \
 	tests/unit/config_policy_test.c \

@@ -10,6 +10,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/exchange.c lib/core/exchange.h \
 	lib/core/forward.c \
 	lib/core/headers.c lib/core/headers.h \
+	lib/core/health.c lib/core/health.h \
 	lib/core/identity.c lib/core/identity.h \
 	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \

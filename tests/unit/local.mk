@@ -23,6 +23,7 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/head_test.c \
 	tests/unit/headers_test.c \
+	tests/unit/health_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	fcgi-app/records.c tests/unit/records_test.c \

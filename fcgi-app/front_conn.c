@@ -59,6 +59,7 @@ close_conn(struct conn *conn)
 	conn->state = CONN_CLOSED;
 	fg_io_stop(&conn->io);
 	fg_timer_stop(&conn->deadline);
+	fg_timer_stop(&conn->hold);
 	fg_task_cancel(&conn->flush_task);
 	fg_task_cancel(&conn->broken_task);
 	fg_task_cancel(&conn->input_task);
@@ -201,7 +202,7 @@ wanted_events(const struct conn *conn)
 static void
 watch(struct conn *conn)
 {
-	fg_io_watch(&conn->io, conn->fd, wanted_events(conn));
+	fg_io_watch(&conn->io, conn->fd, conn->broken ? 0 : wanted_events(conn));
 }
 
 /* End of the turn: what was put goes out, unless the exchange ended and took it along. */
@@ -314,7 +315,7 @@ front_abort(void *front)
 	/* Without FCGI_END_REQUEST the web server knows that the answer is not whole. */
 	conn->x = NULL;
 	conn->state = CONN_ENDING;
-	mark_broken(conn);
+	fg_conn_hold(conn);
 }
 
 static const struct fg_front_ops front_ops = {
@@ -575,6 +576,7 @@ fg_conn_open(struct fg_front *front, int fd)
 	*conn = (struct conn){.magic = CONN_MAGIC, .state = CONN_IDLE, .front = front, .fd = fd, .keep = true};
 	fg_io_init(&conn->io, loop, on_io, conn);
 	fg_timer_init(&conn->deadline, loop, on_deadline, conn);
+	fg_timer_init(&conn->hold, loop, fg_conn_on_hold, conn);
 	fg_task_init(&conn->flush_task, loop, flush, conn);
 	fg_task_init(&conn->broken_task, loop, on_broken, conn);
 	fg_task_init(&conn->input_task, loop, on_input_task, conn);

@@ -1,5 +1,6 @@
 /*
- * Between front.c (sockets that listen, drains) and front_conn.c (connections). Nobody else includes this.
+ * Between front.c (sockets that listen, drains), front_conn.c (connections) and front_hold.c (those that break off).
+ * Nobody else includes this.
  *
  * A connection is IDLE (kept alive, nothing under way), READING (parameters incomplete), BUSY (an exchange runs),
  * ENDING (answered; the rest of FCGI_STDIN is being discarded), CLOSED (freed at the end of the turn, so that whoever
@@ -33,7 +34,8 @@ struct conn {
 	struct conn *prev, *next;
 	int fd; /* owned */
 	struct fg_io io;
-	struct fg_timer deadline;
+	struct fg_timer deadline, hold;
+	unsigned holds;
 	struct fg_fcgi_request *request; /* owned; NULL unless BUSY or ENDING */
 	bool keep;            /* FCGI_KEEP_CONN */
 	bool broken;          /* writing failed: nothing more is written */
@@ -81,6 +83,9 @@ void fg_conn_go_idle(struct conn *conn);
 void fg_conn_watch_client(struct conn *conn);
 /* The web server is gone: ends the exchange with client_gone and closes. */
 void fg_conn_abandon(struct conn *conn);
+/* Nothing more is written: closes, once the web server has had the time to pass on what it has. Calls nobody back. */
+void fg_conn_hold(struct conn *conn);
+fg_timer_fn fg_conn_on_hold;
 /* Of a closed connection. */
 void fg_conn_free(struct conn *conn);
 

@@ -82,3 +82,48 @@ fg_ip_format(const struct fg_ip *ip, char *buf)
 	FG_ASSERT(text != NULL);
 	return fg_str_from(text);
 }
+
+bool
+fg_is_host_name(struct fg_str s)
+{
+	if (s.len == 0 || s.len > 253)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (!fg_ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '.' && s.p[i] != '_')
+			return false;
+	return true;
+}
+
+static bool
+is_port(struct fg_str s)
+{
+	uint64_t port;
+
+	return s.len <= 5 && fg_str_to_u64(s, &port) && port >= 1 && port <= 65535;
+}
+
+bool
+fg_host_port_split(struct fg_str s, struct fg_str *host, struct fg_str *port)
+{
+	size_t end;
+	struct fg_ip ip;
+
+	if (s.len > 0 && s.p[0] == '[') {
+		end = fg_str_find(s, ']');
+		if (end == s.len)
+			return false;
+		end++;
+		*host = fg_str_slice(s, 0, end);
+		if (!fg_ip_parse(&ip, *host))
+			return false;
+	} else {
+		end = fg_str_find(s, ':');
+		*host = fg_str_slice(s, 0, end);
+		if (!fg_is_host_name(*host))
+			return false;
+	}
+	if (end == s.len)
+		return true;
+	*port = fg_str_slice(s, end + 1, s.len);
+	return s.p[end] == ':' && is_port(*port);
+}

@@ -10,6 +10,9 @@ fg_str_ieq(struct fg_str a, struct fg_str b)
 {
 	if (a.len != b.len)
 		return false;
+	/* Most names that are the same are written the same way too. */
+	if (fg_str_eq(a, b))
+		return true;
 	for (size_t i = 0; i < a.len; i++)
 		if (fg_ascii_lower(a.p[i]) != fg_ascii_lower(b.p[i]))
 			return false;

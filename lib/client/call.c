@@ -44,10 +44,8 @@ goes_on(struct fg_call *call, enum fg_flow flow)
 static bool
 end_head(struct fg_call *call)
 {
-	if (call->head.must_close && !call->forbids_reuse) {
-		call->forbids_reuse = true;
-		FG_EASY_SET(call->easy, CURLOPT_FORBID_REUSE, 1L);
-	}
+	if (call->head.must_close)
+		fg_call_forbid_reuse(call);
 	if (!goes_on(call, call->ops->on_head_end(call->arg)))
 		return false;
 	if (call->ends_at_head) {
@@ -85,6 +83,15 @@ take_head_line(struct fg_call *call, struct fg_str line)
 	}
 	FG_ASSERT(flow != FG_FLOW_PAUSE);
 	return goes_on(call, flow);
+}
+
+void
+fg_call_forbid_reuse(struct fg_call *call)
+{
+	if (call->forbids_reuse)
+		return;
+	call->forbids_reuse = true;
+	FG_EASY_SET(call->easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
 /* A return value other than the length makes libcurl end the transfer. */
@@ -181,6 +188,14 @@ on_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_FAIL;
 }
 
+static int
+on_open(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)purpose;
+	fg_reuse_note_opened(arg, fd);
+	return CURL_SOCKOPT_OK;
+}
+
 /*
  * A connection is there and the request about to go out. A second time for the same call means that libcurl found
  * its kept-alive connection dead and tries another: right when nothing left us, or the request may be repeated;
@@ -190,22 +205,24 @@ static int
 on_request(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
 	struct fg_call *call = arg;
+	const struct fg_ends ends = {remote_ip, local_ip, remote_port, local_port};
 	long connects = 0, bytes = 0;
 
-	(void)remote_ip;
-	(void)local_ip;
-	(void)remote_port;
-	(void)local_port;
 	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
 	if (call->state == FG_CALL_DOOMED)
 		return CURL_PREREQFUNC_ABORT;
 	if (call->sent && !call->replayable &&
 	    (curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0))
 		return CURL_PREREQFUNC_ABORT;
+	call->tainted |= call->sent;
 	call->sent = true;
 	(void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
 	call->times.reused = connects == 0;
 	call->times.connected = connects == 0 ? 0 : since_start(call);
+	if (!fg_reuse_admit(call, &ends)) {
+		fail(call, FG_ERR_INTERNAL);
+		return CURL_PREREQFUNC_ABORT;
+	}
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -302,7 +319,8 @@ set_up(struct fg_call *call)
 	const struct fg_client *client = call->client;
 
 	FG_EASY_SET(call->easy, CURLOPT_NOSIGNAL, 1L);
-	FG_EASY_SET(call->easy, CURLOPT_PROXY, ""); /* whatever http_proxy says in the environment */
+	/* No proxy, and no look at the environment for one (http_proxy, no_proxy) for each request. */
+	FG_EASY_SET(call->easy, CURLOPT_NOPROXY, "*");
 	FG_EASY_SET(call->easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
 	FG_EASY_SET(call->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	FG_EASY_SET(call->easy, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
@@ -326,6 +344,8 @@ set_up(struct fg_call *call)
 	FG_EASY_SET(call->easy, CURLOPT_SEEKFUNCTION, on_seek);
 	FG_EASY_SET(call->easy, CURLOPT_PREREQFUNCTION, on_request);
 	FG_EASY_SET(call->easy, CURLOPT_PREREQDATA, call);
+	FG_EASY_SET(call->easy, CURLOPT_SOCKOPTFUNCTION, on_open);
+	FG_EASY_SET(call->easy, CURLOPT_SOCKOPTDATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_CLOSESOCKETFUNCTION, fg_client_on_close);
 	FG_EASY_SET(call->easy, CURLOPT_CLOSESOCKETDATA, call->client);
 	FG_EASY_SET(call->easy, CURLOPT_PRIVATE, call);
@@ -344,7 +364,7 @@ fg_call_new(struct fg_client *client, const struct fg_endpoint *endpoint)
 	call->easy = curl_easy_init();
 	FG_ASSERT(call->easy != NULL);
 	set_up(call);
-	fg_endpoint_apply(endpoint, call->easy);
+	call->url = fg_endpoint_apply(endpoint, call->easy);
 	return call;
 }
 
@@ -352,6 +372,7 @@ void
 fg_call_free(struct fg_call *call)
 {
 	curl_easy_cleanup(call->easy);
+	curl_url_cleanup(call->url);
 	call->magic = 0;
 	free(call);
 }
@@ -479,6 +500,7 @@ fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec)
 	fg_head_init(&call->head);
 	call->body_left = spec->has_body ? spec->body_length : 0;
 	call->received = 0;
+	call->opened_count = 0;
 	call->err = FG_OK;
 	call->started = fg_loop_clock(call->client->loop)->mono;
 	call->times = (struct fg_call_times){.reused = false};

@@ -113,50 +113,6 @@ detach_from_socket(struct fg_call *call)
 	call->socket = NULL;
 }
 
-/*
- * Whether a call under way, other than `except`, has that connection, or may have it. libcurl may have given it to the
- * next call in the very run that ended the last one; and of a call that was paused before its socket was ever watched
- * libcurl does not tell which connection it has.
- */
-static bool
-may_be_in_use(const struct fg_client *client, const struct fg_call *except, int fd)
-{
-	for (const struct fg_call *call = client->active.first; call != NULL; call = call->next)
-		if (call != except && (call->socket == NULL || call->socket->fd == fd))
-			return true;
-	return false;
-}
-
-/*
- * What a service sends behind a complete response on HTTP/1 would be taken for the answer to the next request, maybe
- * another client's. libcurl does not look for it, so the connection is made unusable here; libcurl then tries another
- * by itself, since nothing can be sent on this one.
- */
-static void
-refuse_excess(const struct fg_client *client, const struct fg_call *ended, int fd)
-{
-	char byte;
-
-	if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 && !may_be_in_use(client, ended, fd))
-		(void)shutdown(fd, SHUT_RDWR);
-}
-
-static void
-check_for_excess(const struct fg_client *client, const struct fg_call *call)
-{
-	curl_socket_t fd = CURL_SOCKET_BAD;
-
-	if (!fg_endpoint_is_plain(call->endpoint))
-		return;
-	if (call->socket != NULL)
-		fd = call->socket->fd;
-	/* The response was there before libcurl wanted the socket watched. */
-	else if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK)
-		return;
-	if (fd != CURL_SOCKET_BAD)
-		refuse_excess(client, call, fd);
-}
-
 static void
 take_from_libcurl(struct fg_client *client, struct fg_call *call)
 {
@@ -172,9 +128,8 @@ fg_client_end(struct fg_client *client, struct fg_call *call, int code)
 	long system_error = 0;
 
 	FG_ASSERT(call->state == FG_CALL_ACTIVE);
-	if (err == FG_OK)
-		check_for_excess(client, call);
-	else if (curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error) == CURLE_OK && system_error != 0)
+	if (err != FG_OK && curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error) == CURLE_OK &&
+	    system_error != 0)
 		call->tainted = true;
 	take_from_libcurl(client, call);
 	call->state = FG_CALL_ENDED;
@@ -322,10 +277,10 @@ on_io(struct fg_io *io, unsigned ready, void *arg)
 	if (sock->wanted) {
 		run(client, fd, (ready & FG_IO_READ ? CURL_CSELECT_IN : 0) | (ready & FG_IO_WRITE ? CURL_CSELECT_OUT : 0));
 	} else {
-		/* Idle, or both sides paused. Closed by the service: libcurl sees that before it uses the connection. */
+		/* Both sides paused, or idle: it was closed, or says what nobody asked for. Either way it has had its day. */
 		fg_io_stop(io);
-		if (sock->calls == NULL && sock->is_plain)
-			refuse_excess(client, NULL, fd);
+		if (sock->calls == NULL)
+			fg_reuse_give_up(sock);
 	}
 	if (ready & FG_IO_READ)
 		poke_paused(client, fd);
@@ -362,7 +317,6 @@ attach_to_socket(struct fg_call *call, struct fg_socket *sock)
 		return;
 	detach_from_socket(call);
 	call->socket = sock;
-	sock->is_plain = fg_endpoint_is_plain(call->endpoint);
 	call->socket_next = sock->calls;
 	call->socket_link = &sock->calls;
 	if (sock->calls != NULL)
@@ -370,27 +324,26 @@ attach_to_socket(struct fg_call *call, struct fg_socket *sock)
 	sock->calls = call;
 }
 
+struct fg_socket *
+fg_client_attach(struct fg_call *call, int fd)
+{
+	struct fg_socket *sock = find_socket(call->client, fd);
+
+	if (sock == NULL)
+		sock = add_socket(call->client, fd);
+	attach_to_socket(call, sock);
+	return sock;
+}
+
 static void
 drop_socket(struct fg_client *client, struct fg_socket *sock)
 {
 	fg_io_stop(&sock->io);
+	fg_reuse_forget(sock);
 	while (sock->calls != NULL)
 		detach_from_socket(sock->calls);
 	client->sockets[sock->fd] = NULL;
 	free(sock);
-}
-
-/*
- * Only a connection that has carried a response is sure to be closed by fg_client_on_close(). Others (not the first to
- * connect, a resolver's pipe) libcurl closes without a word.
- */
-static bool
-has_response(const struct fg_socket *sock)
-{
-	for (const struct fg_call *call = sock->calls; call != NULL; call = call->socket_next)
-		if (call->head.state == FG_HEAD_AT_BODY)
-			return true;
-	return false;
 }
 
 static int
@@ -402,18 +355,20 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 
 	(void)unused;
 	if (what == CURL_POLL_REMOVE) {
-		if (sock != NULL && has_response(sock))
+		/* Only one that has come to a request is sure to be closed by fg_client_on_close(); others (not the first to
+		   connect, a resolver's pipe) libcurl closes without a word. */
+		if (sock != NULL && sock->name != 0)
 			sock->wanted = false;
 		else if (sock != NULL)
 			drop_socket(client, sock);
 		return 0;
 	}
-	if (sock == NULL)
+	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK && call != NULL)
+		sock = fg_client_attach(call, fd);
+	else if (sock == NULL)
 		sock = add_socket(client, fd);
 	sock->wanted = true;
 	fg_io_watch(&sock->io, fd, (what & CURL_POLL_IN ? FG_IO_READ : 0u) | (what & CURL_POLL_OUT ? FG_IO_WRITE : 0u));
-	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK && call != NULL)
-		attach_to_socket(call, sock);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
  *
  * client.c  the multi handle on the loop: sockets, the timer, starting and ending of calls
  * call.c    one call: the easy handle's options, and libcurl's callbacks turned into ours
+ * reuse.c   which socket a call is about to go out on, and whether a kept-alive one may be used
  * endpoint.c, head.c
  */
 #ifndef FG_CLIENT_INTERNAL_H
@@ -27,21 +28,21 @@ struct fg_endpoint {
 	const char *ca_file, *cert_file, *key_file;
 };
 
-/* HTTP/1.1 without TLS: what can be read on the socket is the response itself. */
-static inline bool
-fg_endpoint_is_plain(const struct fg_endpoint *endpoint)
-{
-	return !endpoint->tls && endpoint->version == FG_HTTP_1_1;
-}
-
-/* Sets all that calls to this endpoint have in common. */
-void fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy);
+/*
+ * Sets all that calls to this endpoint have in common. Returns the URL as libcurl has read it (a CURLU), which spares
+ * it reading the text anew for each request; the caller frees it, later than the easy handle.
+ */
+void *fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy);
 
 struct fg_call_list {
 	struct fg_call *first;
 };
 
-enum { FG_CALL_MAGIC = 0x63616c6c, FG_METHOD_MAX = 32 };
+enum {
+	FG_CALL_MAGIC = 0x63616c6c,
+	FG_METHOD_MAX = 32,
+	FG_OPENED_KEPT = 4, /* libcurl tries one address of each family at a time */
+};
 
 enum fg_call_state {
 	FG_CALL_IDLE,     /* in the pool */
@@ -59,9 +60,9 @@ struct fg_call {
 	enum fg_call_state state;
 	struct fg_client *client;
 	const struct fg_endpoint *endpoint;
-	void *easy; /* owned CURL */
+	void *easy, *url; /* owned CURL, CURLU */
 	struct fg_call *next, **link; /* in the list of its state; link NULL: in none */
-	struct fg_socket *socket; /* borrowed; the connection it is on, NULL: none, or closed */
+	struct fg_socket *socket; /* borrowed; the connection it is on, or one it tries; NULL: none, or closed */
 	struct fg_call *socket_next, **socket_link; /* in socket->calls */
 	struct fg_task resume;
 
@@ -70,6 +71,8 @@ struct fg_call {
 	char method[FG_METHOD_MAX]; /* empty: one too long to remember */
 
 	/* of this call */
+	int opened[FG_OPENED_KEPT]; /* descriptors opened for it, the last ones; maybe closed again */
+	unsigned opened_count;
 	const struct fg_call_ops *ops;
 	void *arg;
 	struct fg_head head;
@@ -82,7 +85,7 @@ struct fg_call {
 	bool ends_at_head; /* HEAD with a body: libcurl would wait for one in return */
 	bool is_complete;  /* ended by us, successfully */
 	bool forbids_reuse;
-	bool tainted;      /* libcurl remembers a system error in it: freed rather than kept */
+	bool tainted;      /* libcurl remembers a system error in it, or a retry (of five, as long as it lives): freed */
 	bool send_paused, body_paused;
 	bool resume_send, resume_body;
 };
@@ -96,11 +99,14 @@ struct fg_socket {
 	struct fg_client *client;
 	int fd;
 	bool wanted; /* by libcurl; else an idle connection, or one on which both sides are paused */
-	bool is_plain;
+	bool is_framed; /* HTTP/2: bytes that come have their place, whoever reads them */
+	void *tls;      /* borrowed SSL; NULL: cleartext */
 	struct fg_call *calls; /* on it now; one at a time but for HTTP/2 */
+	uint64_t name; /* of the connection, once a request was about to go out on it; 0: none yet */
+	struct fg_socket *named_next, **named_link; /* in the client's bucket of that name */
 };
 
-enum { FG_POOL_BUCKETS = 64 };
+enum { FG_POOL_BUCKETS = 64, FG_NAME_BUCKETS = 256 };
 
 struct fg_client {
 	struct fg_loop *loop; /* borrowed */
@@ -118,6 +124,7 @@ struct fg_client {
 	size_t pooled;
 	struct fg_socket **sockets; /* owned, by descriptor */
 	size_t socket_size;
+	struct fg_socket *named[FG_NAME_BUCKETS];
 	/* header lines that keep libcurl from adding its own; libcurl's type is not const */
 	char no_accept[sizeof("Accept:")], no_expect[sizeof("Expect:")];
 };
@@ -127,6 +134,8 @@ struct fg_client {
 /* A new easy handle for the endpoint, all that stays the same set. */
 struct fg_call *fg_call_new(struct fg_client *client, const struct fg_endpoint *endpoint);
 void fg_call_free(struct fg_call *call);
+/* Its connection is closed behind the response. */
+void fg_call_forbid_reuse(struct fg_call *call);
 /* Readies a call from the pool for its next request. */
 void fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec);
 /* Task of call->resume. */
@@ -138,9 +147,30 @@ enum fg_err fg_call_result(const struct fg_call *call, int code);
 
 /* Ends what is complete and takes away what was cancelled; after every call into libcurl that may run callbacks. */
 void fg_client_settle(struct fg_client *client);
+/* The call is on that connection from now on. */
+struct fg_socket *fg_client_attach(struct fg_call *call, int fd);
 /* libcurl's CURLOPT_CLOSESOCKETFUNCTION; arg is the client. */
 int fg_client_on_close(void *arg, int fd);
 /* Takes the call from libcurl and runs on_end. code: a CURLcode. Not inside libcurl. */
 void fg_client_end(struct fg_client *client, struct fg_call *call, int code);
+
+/* ---- reuse.c */
+
+/* Both ends of a connection, as libcurl tells them. */
+struct fg_ends {
+	const char *remote_ip, *local_ip;
+	int remote_port, local_port;
+};
+
+/* A descriptor was opened for a connection that the call may get. */
+void fg_reuse_note_opened(struct fg_call *call, int fd);
+/*
+ * A request is about to go out; call->times.reused says whether on a kept-alive connection. One with unread bytes is
+ * given up: libcurl cannot send on it, and tries another by itself. False: not even which connection it is is known.
+ */
+bool fg_reuse_admit(struct fg_call *call, const struct fg_ends *ends);
+/* No call is on it, or none that has sent anything: libcurl finds it dead from now on. Leaves HTTP/2 alone. */
+void fg_reuse_give_up(struct fg_socket *sock);
+void fg_reuse_forget(struct fg_socket *sock);
 
 #endif

@@ -4,52 +4,6 @@
 #include "base/ip.h"
 #include "client/client_internal.h"
 
-static bool
-is_host_name(struct fg_str s)
-{
-	if (s.len == 0 || s.len > 253)
-		return false;
-	for (size_t i = 0; i < s.len; i++)
-		if (!fg_ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '.' && s.p[i] != '_')
-			return false;
-	return true;
-}
-
-static bool
-is_port(struct fg_str s)
-{
-	uint64_t port;
-
-	return s.len <= 5 && fg_str_to_u64(s, &port) && port >= 1 && port <= 65535;
-}
-
-/* "127.0.0.1:4000", "[::1]", "name:80"; port is left as it is when there is none. */
-static bool
-split_authority(struct fg_str s, struct fg_str *host, struct fg_str *port)
-{
-	size_t end;
-	struct fg_ip ip;
-
-	if (s.len > 0 && s.p[0] == '[') {
-		end = fg_str_find(s, ']');
-		if (end == s.len)
-			return false;
-		end++;
-		*host = fg_str_slice(s, 0, end);
-		if (!fg_ip_parse(&ip, *host))
-			return false;
-	} else {
-		end = fg_str_find(s, ':');
-		*host = fg_str_slice(s, 0, end);
-		if (!is_host_name(*host))
-			return false;
-	}
-	if (end == s.len)
-		return true;
-	*port = fg_str_slice(s, end + 1, s.len);
-	return s.p[end] == ':' && is_port(*port);
-}
-
 enum fg_err
 fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_spec *spec, struct fg_arena *arena)
 {
@@ -63,11 +17,11 @@ fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_spec *spec, s
 		return FG_ERR_SYNTAX;
 	scheme = endpoint->tls ? https : http;
 	port = endpoint->tls ? FG_STR("443") : FG_STR("80");
-	if (!split_authority(fg_str_slice(spec->url, scheme.len, spec->url.len), &host, &port))
+	if (!fg_host_port_split(fg_str_slice(spec->url, scheme.len, spec->url.len), &host, &port))
 		return FG_ERR_SYNTAX;
 	name = host;
 	if (endpoint->tls && spec->tls_name.len > 0) {
-		if (!is_host_name(spec->tls_name))
+		if (!fg_is_host_name(spec->tls_name))
 			return FG_ERR_SYNTAX;
 		/* libcurl verifies the name in the URL; where it connects to is said apart from it. */
 		name = spec->tls_name;
@@ -116,14 +70,18 @@ apply_tls(const struct fg_endpoint *endpoint, void *easy)
 		FG_EASY_SET(easy, CURLOPT_CONNECT_TO, endpoint->connect_to);
 }
 
-void
+void *
 fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy)
 {
-	FG_EASY_SET(easy, CURLOPT_URL, endpoint->url);
+	CURLU *url = curl_url();
+
+	FG_ASSERT(url != NULL && curl_url_set(url, CURLUPART_URL, endpoint->url, 0) == CURLUE_OK);
+	FG_EASY_SET(easy, CURLOPT_CURLU, url);
 	FG_EASY_SET(easy, CURLOPT_HTTP_VERSION, http_version(endpoint));
 	if (endpoint->version == FG_HTTP_2)
 		FG_EASY_SET(easy, CURLOPT_PIPEWAIT, 1L);
 	FG_EASY_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)((endpoint->connect_timeout + FG_US_PER_MS - 1) / FG_US_PER_MS));
 	if (endpoint->tls)
 		apply_tls(endpoint, easy);
+	return url;
 }

@@ -18,7 +18,11 @@
 struct fg_buf;
 struct fg_filter;
 struct fg_filter_type;
+struct fg_log;
+struct fg_loop;
 struct fg_policies;
+struct fg_redis;
+struct fg_redis_spec;
 struct fg_stats_series;
 struct fg_template;
 
@@ -44,6 +48,15 @@ struct fg_admin_conf {
 	struct fg_str path; /* "/_faregate", no trailing slash */
 	const struct fg_cidr *allow;
 	size_t allow_count;
+};
+
+/* Where what machines share is kept. */
+struct fg_store_conf {
+	struct fg_redis_spec *redis; /* NULL: the memory of this host's pool */
+	struct fg_str text;          /* where, without credentials; empty: memory */
+	struct fg_str password, sentinel_password;
+	fg_usec deadline, connect_timeout;
+	struct fg_str ca, certificate, key; /* files; empty: none */
 };
 
 /* A fixed answer. */
@@ -82,6 +95,7 @@ struct fg_config {
 	const struct fg_cidr *trusted_proxies;
 	size_t trusted_proxy_count;
 
+	struct fg_store_conf store;
 	struct fg_access_log_conf access_log;
 	enum fg_log_level log_level;
 
@@ -94,6 +108,9 @@ struct fg_config {
 	const struct fg_policies *policies; /* one a filter, in the order of fg_filter_types */
 	struct fg_header_set identity_headers; /* taken out of what clients send */
 };
+
+/* A worker's connection to the store; NULL: the configuration has none, or there is no loop. */
+struct fg_redis *fg_config_open_store(const struct fg_config *config, struct fg_loop *loop, const struct fg_log *log);
 
 /* All policies of that filter, named or in place; the index of each is its place. */
 const struct fg_policies *fg_config_policies(const struct fg_config *config, const struct fg_filter_type *type);

@@ -14,6 +14,9 @@ enum { FG_CONFIG_MAX_NAME = 64 };
 
 #define FG_CONFIG_NAME_SCHEMA "\"pattern\": \"^[A-Za-z0-9][A-Za-z0-9._-]*$\""
 
+#define FG_CONFIG_STORE_FORM "memory, or redis://, rediss://, redis+unix://, redis+sentinel:// or redis+cluster:// and where it is"
+#define FG_CONFIG_STORE_SCHEMA "\"type\": \"string\", \"pattern\": \"^(memory$|redis(s|[+]unix|[+]sentinel|[+]cluster)?://.)|\\\\$\\\\{\""
+
 /* What a route has of one filter while it is read. */
 struct fg_policy_slot {
 	const void *one; /* of a filter that takes one; NULL: none */
@@ -68,14 +71,14 @@ const struct fg_conf_key *fg_config_keys(struct fg_arena *arena);
 
 /* Parts of it. Base: struct fg_config, and for the sections what their names say. */
 extern const struct fg_conf_key fg_config_listen_item, fg_config_cidr_item;
-extern const struct fg_conf_key fg_config_log_keys[], fg_config_admin_keys[];
+extern const struct fg_conf_key fg_config_log_keys[], fg_config_admin_keys[], fg_config_store_keys[];
 extern const struct fg_conf_key fg_config_service_name, fg_config_service_item;
 extern const struct fg_conf_key fg_config_route_name, fg_config_route_item;
 /* The keys of a route alone; those it shares with `defaults`. Base: struct fg_route_draft. */
 extern const struct fg_conf_key fg_config_route_keys[], fg_config_shared_keys[];
 
 fg_conf_parse_fn fg_config_parse_admin, fg_config_check_listens, fg_config_check_user, fg_config_check_absolute,
-    fg_config_check_name;
+    fg_config_check_name, fg_config_check_file, fg_config_parse_store, fg_config_check_store;
 
 /* ---- config_policy.c: of the filter of that number */
 

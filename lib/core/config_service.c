@@ -119,8 +119,8 @@ parse_host(struct fg_conf *conf, const struct fg_conf_node *node, const struct f
 /* ---- TLS */
 
 /* Read once now, so that what is missing is said when the configuration is checked and not when a request fails. */
-static void
-check_file(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+void
+fg_config_check_file(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	struct fg_str *path = out;
 	const char *why;
@@ -161,11 +161,11 @@ check_tls(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg
 }
 
 static const struct fg_conf_key tls_keys[] = {
-    {"ca", FG_CONF_STRING, FG_CONF_AT(struct fg_service, tls_ca), .check = check_file, .form = "a file",
+    {"ca", FG_CONF_STRING, FG_CONF_AT(struct fg_service, tls_ca), .check = fg_config_check_file, .form = "a file",
 	.shown_preset = "the system's", .help = "certificates (PEM) that the service's may be signed by"},
-    {"certificate", FG_CONF_STRING, FG_CONF_AT(struct fg_service, tls_certificate), .check = check_file,
+    {"certificate", FG_CONF_STRING, FG_CONF_AT(struct fg_service, tls_certificate), .check = fg_config_check_file,
 	.form = "a file", .help = "our own certificate (PEM), for services that ask for one"},
-    {"key", FG_CONF_STRING, FG_CONF_AT(struct fg_service, tls_key), .check = check_file, .form = "a file",
+    {"key", FG_CONF_STRING, FG_CONF_AT(struct fg_service, tls_key), .check = fg_config_check_file, .form = "a file",
 	.help = "the private key of that certificate (PEM)"},
     {"name", FG_CONF_STRING, FG_CONF_AT(struct fg_service, tls_name), .max = 253, .check = check_tls_name,
 	.form = "a host name", .shown_preset = "the URL's host", .help = "the name asked for (SNI) and verified"},

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/percent.h"
 #include "core/exchange.h"
 #include "core/var.h"
 
@@ -132,7 +133,7 @@ edit_param(struct query *query, const struct fg_edit *edit, struct fg_str part, 
 	size_t equals = fg_str_find(part, '=');
 	struct fg_str name, value;
 
-	if (!fg_uri_decode(fg_str_slice(part, 0, equals), true, query->arena, &name))
+	if (!fg_percent_decode(fg_str_slice(part, 0, equals), true, query->arena, &name))
 		name = fg_str_slice(part, 0, equals);
 	if (is_removed(edit, name))
 		return;

@@ -15,6 +15,7 @@
 #include "core/pool_memory.h"
 #include "core/stats.h"
 #include "filter/filter.h"
+#include "redis/redis.h"
 
 enum { FIRST_ARENA_BYTES = 6 * 1024, MOST_SPARE = 64 };
 
@@ -31,6 +32,7 @@ fg_gateway_init(struct fg_gateway *gw, const struct fg_config *config, struct fg
 		gw->service_state[i].credit = calloc(config->services[i]->target_count, sizeof(int));
 		FG_ASSERT(gw->service_state[i].credit != NULL);
 	}
+	gw->redis = fg_config_open_store(config, loop, log);
 	FG_ASSERT(getrandom(&gw->id_prefix, sizeof(gw->id_prefix), 0) == (ssize_t)sizeof(gw->id_prefix));
 }
 
@@ -50,6 +52,8 @@ fg_gateway_fini(struct fg_gateway *gw)
 	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
 		if (gw->filter_state[i] != NULL)
 			fg_filter_types[i]->worker_stop(gw->filter_state[i]);
+	if (gw->redis != NULL)
+		fg_redis_free(gw->redis);
 	while (gw->spare != NULL) {
 		struct fg_exchange *x = gw->spare;
 

@@ -35,6 +35,7 @@ struct fg_filter;
 struct fg_identity;
 struct fg_log;
 struct fg_pool_memory;
+struct fg_redis;
 struct fg_route;
 struct fg_service;
 struct fg_service_state;
@@ -50,6 +51,7 @@ struct fg_gateway {
 	const struct fg_log *log;               /* borrowed */
 	struct fg_access_log *access_log;       /* borrowed; NULL: none */
 	struct fg_stats *stats;                 /* borrowed; NULL: nothing is counted */
+	struct fg_redis *redis;                 /* owned; NULL: the store is memory */
 	unsigned worker;                        /* slot in the statistics */
 	struct fg_service_state *service_state; /* owned; one a service */
 	struct fg_exchange *live;               /* list of all exchanges */

@@ -46,8 +46,6 @@ void fg_uri_merge_slashes(struct fg_uri *uri, struct fg_arena *arena);
 /* Length of the prefix of uri->path whose decoded form is the first match_len bytes of uri->match. */
 size_t fg_uri_path_offset(const struct fg_uri *uri, size_t match_len);
 
-/* Decodes one percent-encoded component; with plus_is_space as in query strings. False on bad encoding or a NUL. */
-bool fg_uri_decode(struct fg_str text, bool plus_is_space, struct fg_arena *arena, struct fg_str *out);
 /* Everything but unreserved characters (RFC 3986 §2.3) encoded. */
 struct fg_str fg_uri_encode(struct fg_str text, struct fg_arena *arena);
 

@@ -1,5 +1,6 @@
 /* The smaller pieces of a URI: one encoded component, a query parameter, a host with its port. */
 #include "base/ip.h"
+#include "base/percent.h"
 #include "core/uri.h"
 
 enum { MAX_HOST_BYTES = 255 }; /* a domain name in text (RFC 1035 §2.3.4) */
@@ -8,39 +9,6 @@ static bool
 is_unreserved(char c)
 {
 	return fg_ascii_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-bool
-fg_uri_decode(struct fg_str text, bool plus_is_space, struct fg_arena *arena, struct fg_str *out)
-{
-	char *p;
-	size_t len = 0;
-
-	if (fg_str_find(text, '\0') < text.len)
-		return false;
-	if (fg_str_find(text, '%') == text.len && (!plus_is_space || fg_str_find(text, '+') == text.len)) {
-		*out = text;
-		return true;
-	}
-	p = fg_arena_alloc(arena, text.len);
-	for (size_t i = 0; i < text.len; i++) {
-		int high, low;
-
-		if (text.p[i] != '%') {
-			p[len++] = plus_is_space && text.p[i] == '+' ? ' ' : text.p[i];
-			continue;
-		}
-		if (text.len - i < 3)
-			return false;
-		high = fg_hex_value(text.p[i + 1]);
-		low = fg_hex_value(text.p[i + 2]);
-		if (high < 0 || low < 0 || high + low == 0)
-			return false;
-		p[len++] = (char)(high * 16 + low);
-		i += 2;
-	}
-	*out = (struct fg_str){p, len};
-	return true;
 }
 
 struct fg_str
@@ -132,7 +100,7 @@ fg_query_get(struct fg_str query, struct fg_str name, struct fg_arena *arena, st
 
 	if (!find_param(query, name, &text))
 		return false;
-	if (!fg_uri_decode(text, true, arena, value))
+	if (!fg_percent_decode(text, true, arena, value))
 		*value = text;
 	return true;
 }

@@ -19,7 +19,8 @@ struct fg_jws {
 	struct fg_str typ;      /* p NULL: it has none */
 	struct fg_json *header; /* owned */
 	struct fg_json *claims; /* owned; NULL until fg_jws_read_claims() */
-	struct fg_str payload;  /* decoded; owned */
+	struct fg_str payload;  /* decoded; in memory */
+	char *memory;           /* owned */
 	uint8_t signature[FG_MAX_SIGNATURE_BYTES];
 	size_t signature_len;
 };

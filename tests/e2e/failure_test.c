@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "e2e/e2e.h"
+#include "e2e/load.h"
 
 static struct stage stage;
 static int full_fd, full_port, queue_fds[8];
@@ -300,6 +301,19 @@ closed_in_the_body(void)
 	}
 }
 
+/*
+ * What lighttpd finds closed before it has passed the head on, it takes for the whole, and gives it a length. The client
+ * has to be able to tell, however close the two come together.
+ */
+static void
+a_part_is_never_the_whole(void)
+{
+	struct load *load = load_start(stage.fronts[0], "/a/halfchunked", 24);
+
+	CU_ASSERT(load_wait_failed(load, 600));
+	CU_ASSERT_EQUAL(load_stop(load).good, 0);
+}
+
 static void
 not_http(void)
 {
@@ -367,6 +381,7 @@ suite_failure(void)
 	ADD_SCENE(suite, slow);
 	ADD_SCENE(suite, closed_before_the_head);
 	ADD_SCENE(suite, closed_in_the_body);
+	ADD_SCENE(suite, a_part_is_never_the_whole);
 	ADD_SCENE(suite, not_http);
 	ADD_SCENE(suite, nothing_is_smuggled_behind_an_answer);
 	ADD_SCENE(suite, a_closed_kept_connection_is_replaced);

@@ -67,7 +67,7 @@ load_good(const struct load *load)
 
 struct target_count {
 	const struct load *load;
-	unsigned good;
+	unsigned good, failed;
 };
 
 static bool
@@ -75,13 +75,21 @@ has_reached(void *arg)
 {
 	const struct target_count *target = arg;
 
-	return load_good(target->load) >= target->good;
+	return load_good(target->load) >= target->good && atomic_load(&target->load->failed) >= target->failed;
 }
 
 bool
 load_wait_more(const struct load *load, unsigned n)
 {
-	struct target_count target = {load, load_good(load) + n};
+	struct target_count target = {load, load_good(load) + n, 0};
+
+	return bed_wait(has_reached, &target);
+}
+
+bool
+load_wait_failed(const struct load *load, unsigned n)
+{
+	struct target_count target = {load, 0, n};
 
 	return bed_wait(has_reached, &target);
 }

@@ -20,6 +20,8 @@ struct load *load_start(const struct front *front, const char *target, size_t cl
 unsigned load_good(const struct load *load);
 /* True once n more good answers have come. */
 bool load_wait_more(const struct load *load, unsigned n);
+/* True once that many were not good. */
+bool load_wait_failed(const struct load *load, unsigned n);
 /* Stops, waits, frees. */
 struct load_result load_stop(struct load *load);
 

@@ -42,7 +42,8 @@ third '(hiredis/)?(hiredis|hiredis_ssl|async|read|sds|alloc)\.h' 'lib/redis/[a-z
 third 'yaml\.h' 'lib/conf/[a-z_]*\.c'
 third 'ev\.h' 'lib/loop/[a-z_]*\.c'
 third '(fcgiapp|fcgi_config|fastcgi|fcgi_stdio|fcgios)\.h' 'fcgi-app/fcgi\.c'
-third '(jwt|jansson|crypt|openssl/[a-z_0-9]*)\.h' 'lib/token/[a-z_0-9]*\.c'
+third '(jwt|jansson|crypt)\.h' 'lib/token/[a-z_0-9]*\.c'
+third 'openssl/[a-z_0-9]*\.h' 'lib/(token/[a-z_0-9]*|client/reuse)\.c'
 third 'pcre2\.h' 'lib/core/router[a-z_]*\.c'
 
 # ---- functions that are not used: unbounded, blocking, not reentrant, or with a better one here

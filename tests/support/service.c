@@ -59,7 +59,9 @@ service_start(const struct service_options *options)
 	int listener;
 
 	require(service != NULL, "calloc");
-	service->options = options == NULL ? (struct service_options){.name = "A"} : *options;
+	service->options = options == NULL ? (struct service_options){.name = NULL} : *options;
+	if (service->options.name == NULL)
+		service->options.name = "A";
 	service->shared = mmap(NULL, sizeof(*service->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	require(service->shared != MAP_FAILED, "mmap");
 	service->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

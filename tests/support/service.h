@@ -16,6 +16,7 @@
  *   /die                   answers; the next bytes on the same connection make it close; ?how=reset
  *   /raw                   ?send=BYTES (percent-encoded) as they are; ?close=1 closes then, ?keep=1 goes on with the
  *                          next request, else it is deaf; ?later=BYTES at service_emit(); ?head=1: before the body
+ *   /excess/N              N bytes as /bytes, and behind them a whole answer 418 that nobody asked for; ?chunked=1
  *   /endless/WHAT          headers, line, chunked, trailers: without end
  *   /bomb/N                N headers of ?size=BYTES
  *   /interim/N             N times 103, then the small answer; ?status=1xx

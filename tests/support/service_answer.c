@@ -170,7 +170,7 @@ put_echo(struct conn *conn)
 	put_text(&json, ",\"headers\":");
 	put_json_headers(&json, &conn->head);
 	put_text(&json, ",\"body\":");
-	put_json_text(&json, conn->body.p, conn->body.len);
+	put_json_text(&json, conn->body.len == 0 ? "" : conn->body.p, conn->body.len);
 	put_text(&json, "}\n");
 	put_text(&conn->out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n", json.len,
 	    connection_line(conn));
@@ -437,6 +437,21 @@ put_raw(struct conn *conn)
 		conn->source = SOURCE_HOLD;
 }
 
+/* Excess behind a whole answer, in one write: over TLS it shares a record with the end of the answer. */
+static void
+put_excess(struct conn *conn, uint64_t size)
+{
+	if (number_param(conn, "chunked", 0) != 0) {
+		put_text(&conn->out, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%llx\r\n", (unsigned long long)size);
+		put_pattern(&conn->out, 0, (size_t)size);
+		put_text(&conn->out, "\r\n0\r\n\r\n");
+	} else {
+		put_text(&conn->out, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n", (unsigned long long)size);
+		put_pattern(&conn->out, 0, (size_t)size);
+	}
+	put_text(&conn->out, "HTTP/1.1 418 Poison\r\nContent-Length: 0\r\n\r\n");
+}
+
 /* ---- which */
 
 static bool
@@ -485,6 +500,8 @@ answer_oddly(struct conn *conn)
 		put_small(conn);
 	} else if ((rest = under(conn, "/bomb/")) != NULL) {
 		put_bomb(conn, strtoull(rest, NULL, 10));
+	} else if ((rest = under(conn, "/excess/")) != NULL) {
+		put_excess(conn, strtoull(rest, NULL, 10));
 	} else if ((rest = under(conn, "/interim/")) != NULL) {
 		for (uint64_t i = strtoull(rest, NULL, 10); i > 0; i--)
 			put_text(&conn->out, "HTTP/1.1 %d Soon\r\nX-Interim: 1\r\n\r\n", (int)number_param(conn, "status", 103));

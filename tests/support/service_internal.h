@@ -94,7 +94,7 @@ void answer(struct conn *conn);
 /* `out` is empty: more of the answer, if there is. False when the answer is complete. */
 bool answer_more(struct conn *conn);
 
-/* ---- service_tls.c; all false or NULL without OpenSSL */
+/* ---- service_tls.c */
 
 void *tls_server_new(const struct service_options *options);
 void *tls_conn_new(void *server, int fd);

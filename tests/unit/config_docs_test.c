@@ -98,12 +98,12 @@ example_is_a_configuration(void)
 static void
 example_in_use_is_a_configuration(void)
 {
+	static const char *const named[] = {"ca.pem", "client.pem", "client.key", "redis.secret", "sentinel.secret"};
 	struct fg_buf text = read_example();
 	struct loaded *l;
 
-	config_write("ca.pem", "x");
-	config_write("client.pem", "x");
-	config_write("client.key", "x");
+	for (size_t i = 0; i < FG_ARRAY_LEN(named); i++)
+		config_write(named[i], "x");
 	l = config_load(text.p);
 	CU_ASSERT_STRING_EQUAL(l->errors, "");
 	CU_ASSERT_FATAL(l->config != NULL);

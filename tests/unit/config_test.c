@@ -261,8 +261,7 @@ wrong_pool(void)
 	static const struct expectation table[] = {
 	    {"workers: 1\n", "f:1:1: version is missing\n"},
 	    {"version: 2\n", "f:1:10: version: this faregate reads version 1 of the configuration, not \"2\"\n"},
-	    {"version: 1\nauth: {}\n", "f:2:1: unknown key \"auth\"; the keys here are version, include, listen, workers, user, "
-	                              "pid-file, drain-timeout, trusted-proxies, log, admin, services, request, response, defaults, routes\n"},
+	    {"version: 1\nrouts: {}\n", "f:2:1: unknown key \"routs\"; did you mean routes?\n"},
 	    {"version: 1\nlisten: []\n", "f:2:9: listen: is empty; at least one address is needed\n"},
 	    {"version: 1\nlisten: /run/x\n", "f:2:9: listen: expected unix:/PATH or tcp:ADDRESS:PORT, found \"/run/x\"\n"},
 	    {"version: 1\nlisten: unix:x\n", "f:2:9: listen: \"unix:x\" has no absolute path; write unix:/PATH\n"},
@@ -475,10 +474,9 @@ include_mistakes(void)
 	    "x.inc:3:12: services: \"a\" is defined twice; first at f:4:3\n"
 	    "x.inc:3:38: services.b: expected http://HOST[:PORT] or https://HOST[:PORT], found \"x\"\n"
 	    "x.inc:4:9: routes: expected a map, found a list\n");
-	EXPECT_ERRORS("version: 1\ninclude: [x.inc, \"*.inc\"]\nfoo: 1\n",
+	EXPECT_ERRORS("version: 1\ninclude: [x.inc, \"*.inc\"]\nrouts: 1\n",
 	    "f:2:18: include[1]: x.inc is read already\n"
-	    "f:3:1: unknown key \"foo\"; the keys here are version, include, listen, workers, user, pid-file, drain-timeout, "
-	    "trusted-proxies, log, admin, services, request, response, defaults, routes\n"
+	    "f:3:1: unknown key \"routs\"; did you mean routes?\n"
 	    "x.inc:1:1: \"version\" cannot stand in an included file; it belongs into f\n"
 	    "x.inc:2:1: an included file cannot include others; list them in f\n"
 	    "x.inc:3:38: services.b: expected http://HOST[:PORT] or https://HOST[:PORT], found \"x\"\n"

@@ -12,10 +12,11 @@ tests_unit_unit_SOURCES = \
 	tests/unit/base_test.c \
 	tests/unit/breaker_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
+	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
+	tests/unit/config_store_test.c \
 	tests/unit/config_policy_test.c \
 	tests/unit/conf_files_test.c \
-	tests/unit/conf_names_test.c \
 	tests/unit/conf_variant_test.c \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
@@ -27,12 +28,15 @@ tests_unit_unit_SOURCES = \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	fcgi-app/records.c tests/unit/records_test.c \
+	tests/unit/redis_scene.c tests/unit/redis_scene.h tests/unit/redis_test.c tests/unit/redis_server_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \
+	tests/unit/token_vectors.h tests/unit/token_vectors_test.c \
+	tests/unit/suggest_test.c \
 	tests/unit/uri_test.c \
 	tests/unit/var_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
-tests_unit_unit_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(CUNIT_LIBS) $(OPENSSL_LIBS)
+tests_unit_unit_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(CUNIT_LIBS)
 endif

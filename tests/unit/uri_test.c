@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/percent.h"
 #include "core/uri.h"
 #include "unit/unit.h"
 
@@ -253,17 +254,17 @@ components(void)
 {
 	struct fg_str out;
 
-	CU_ASSERT(fg_uri_decode(FG_STR("a%20b+c"), false, &arena, &out));
+	CU_ASSERT(fg_percent_decode(FG_STR("a%20b+c"), false, &arena, &out));
 	ASSERT_STR(out, "a b+c");
-	CU_ASSERT(fg_uri_decode(FG_STR("a%2Bb+c"), true, &arena, &out));
+	CU_ASSERT(fg_percent_decode(FG_STR("a%2Bb+c"), true, &arena, &out));
 	ASSERT_STR(out, "a+b c");
-	CU_ASSERT(fg_uri_decode(FG_STR(""), true, &arena, &out));
+	CU_ASSERT(fg_percent_decode(FG_STR(""), true, &arena, &out));
 	CU_ASSERT_EQUAL(out.len, 0);
-	CU_ASSERT(!fg_uri_decode(FG_STR("%"), true, &arena, &out));
-	CU_ASSERT(!fg_uri_decode(FG_STR("%4"), true, &arena, &out));
-	CU_ASSERT(!fg_uri_decode(FG_STR("%4x"), true, &arena, &out));
-	CU_ASSERT(!fg_uri_decode(FG_STR("a%00"), true, &arena, &out));
-	CU_ASSERT(!fg_uri_decode(FG_STR("a\0"), true, &arena, &out));
+	CU_ASSERT(!fg_percent_decode(FG_STR("%"), true, &arena, &out));
+	CU_ASSERT(!fg_percent_decode(FG_STR("%4"), true, &arena, &out));
+	CU_ASSERT(!fg_percent_decode(FG_STR("%4x"), true, &arena, &out));
+	CU_ASSERT(!fg_percent_decode(FG_STR("a%00"), true, &arena, &out));
+	CU_ASSERT(!fg_percent_decode(FG_STR("a\0"), true, &arena, &out));
 	ASSERT_STR(fg_uri_encode(FG_STR("a-._~9"), &arena), "a-._~9");
 	ASSERT_STR(fg_uri_encode(FG_STR("\xc3\xa4/ ?%"), &arena), "%C3%A4%2F%20%3F%25");
 }
@@ -410,7 +411,7 @@ encoding_round_trips(void)
 		fg_arena_reset(&arena);
 		for (size_t i = 0; i < text.len; i++)
 			bytes[i] = (char)(1 + rand() % 255);
-		CU_ASSERT_FATAL(fg_uri_decode(fg_uri_encode(text, &arena), round % 2 == 0, &arena, &back));
+		CU_ASSERT_FATAL(fg_percent_decode(fg_uri_encode(text, &arena), round % 2 == 0, &arena, &back));
 		CU_ASSERT_FATAL(fg_str_eq(back, text));
 	}
 }

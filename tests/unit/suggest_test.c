@@ -1,4 +1,5 @@
-/* lib/conf: names that are looked up, and those that somebody may have meant. */
+/* lib/conf/suggest.h, lib/conf/names.h: finding a name, and the nearest one. */
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "conf/names.h"
@@ -74,9 +75,9 @@ names(void)
 }
 
 void
-suite_conf_names(void)
+suite_suggest(void)
 {
-	CU_pSuite suite = CU_add_suite("conf_names", NULL, NULL);
+	CU_pSuite suite = CU_add_suite("suggest", NULL, NULL);
 
 	ADD_TEST(suite, suggestions);
 	ADD_TEST(suite, distances_up_to_a_limit);

@@ -1,0 +1,90 @@
+/* Which keys may verify a token, and in which order they are tried. */
+#include "token/verify.h"
+
+#include "token/key_internal.h"
+
+enum candidates { BY_KID, WITHOUT_KID, ALL };
+
+static enum fg_err
+refuse(enum fg_err err, const char **why, const char *text)
+{
+	if (why != NULL)
+		*why = text;
+	return err;
+}
+
+static bool
+is_candidate(const struct fg_key *key, const struct fg_jws *jws, enum candidates which)
+{
+	switch (which) {
+	case BY_KID:
+		return key->kid.p != NULL && fg_str_eq(key->kid, jws->kid);
+	case WITHOUT_KID:
+		return key->kid.p == NULL;
+	default:
+		return true;
+	}
+}
+
+static size_t
+count_candidates(const struct fg_jws *jws, const struct fg_key_set *keys, enum candidates which)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < keys->count; i++)
+		count += is_candidate(&keys->keys[i], jws, which);
+	return count;
+}
+
+static bool
+verify_with(const struct fg_jws *jws, const struct fg_key *key)
+{
+	enum fg_verdict verdict = FG_VERDICT_UNABLE;
+
+	if (fg_libjwt_takes(jws->alg))
+		verdict = fg_verify_by_libjwt(jws, key);
+	if (verdict == FG_VERDICT_UNABLE)
+		verdict = fg_verify_by_openssl(jws, key);
+	return verdict == FG_VERDICT_GOOD;
+}
+
+static enum fg_err
+try_candidates(const struct fg_jws *jws, const struct fg_key_set *keys, enum candidates which, const struct fg_key **used,
+    const char **why)
+{
+	unsigned tries = 0;
+
+	for (size_t i = 0; i < keys->count; i++) {
+		const struct fg_key *key = &keys->keys[i];
+
+		/* The key decides what it verifies; the token's alg only has to agree. */
+		if (!is_candidate(key, jws, which) || (key->algorithms & 1u << jws->alg) == 0)
+			continue;
+		if (tries++ == FG_MAX_KEY_TRIES)
+			return refuse(FG_ERR_TOKEN_SIGNATURE_INVALID, why, "too many keys would have to be tried");
+		if (verify_with(jws, key)) {
+			if (used != NULL)
+				*used = key;
+			return FG_OK;
+		}
+	}
+	if (tries == 0)
+		return refuse(FG_ERR_TOKEN_ALGORITHM_REFUSED, why, "no key is for the token's alg");
+	return refuse(FG_ERR_TOKEN_SIGNATURE_INVALID, why, "the signature does not verify");
+}
+
+enum fg_err
+fg_jws_verify(const struct fg_jws *jws, const struct fg_key_set *keys, fg_alg_set allowed, const struct fg_key **used,
+    const char **why)
+{
+	enum candidates which = ALL;
+
+	if ((allowed & 1u << jws->alg) == 0)
+		return refuse(FG_ERR_TOKEN_ALGORITHM_REFUSED, why, "the token's alg is not among those accepted");
+	if (jws->kid.p != NULL) {
+		which = count_candidates(jws, keys, BY_KID) > 0 ? BY_KID : WITHOUT_KID;
+		if (which == WITHOUT_KID && count_candidates(jws, keys, WITHOUT_KID) == 0)
+			return refuse(FG_ERR_TOKEN_KEY_UNKNOWN, why, "no key has the token's kid");
+	}
+	return try_candidates(jws, keys, which, used, why);
+}

@@ -10,12 +10,12 @@
 #include "base/buf.h"
 #include "core/config.h"
 #include "fcgi-app/commands.h"
+#include "fcgi-app/options.h"
 
 enum { MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
 
-static const char usage[] = "usage: faregate check [-c FILE] [--json] [--schema] [--reference]\n";
-
 static const char help[] =
+    "Usage: faregate check [-c FILE] [--json | --schema | --reference]\n"
     "\n"
     "Reads the configuration as a worker does and says all that is wrong with it, a line each:\n"
     "FILE:LINE:COLUMN: what it is about: what is wrong; what to do.\n"
@@ -84,7 +84,7 @@ check(const char *file, bool json)
 	if (err == FG_OK)
 		format_good(config, json, &out);
 	else if (json)
-		(void)fg_buf_printf(&out, "{\"ok\":false,\"errors\":" FG_STR_FMT "}\n", FG_STR_ARG(fg_buf_str(&errors)));
+		(void)fg_buf_printf(&out, "{\"ok\":false," FG_STR_FMT "}\n", FG_STR_ARG(fg_buf_str(&errors)));
 	else
 		(void)fg_buf_add(&out, fg_buf_str(&errors));
 	ok = print(err == FG_OK || json ? stdout : stderr, &out);
@@ -114,7 +114,7 @@ fg_cmd_check(int argc, char **argv)
 
 	opterr = 0;
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			file = optarg;
@@ -129,16 +129,13 @@ fg_cmd_check(int argc, char **argv)
 			format = fg_config_format_reference;
 			break;
 		case 'h':
-			return printf("%s%s", usage, help) > 0 ? FG_EXIT_OK : FG_EXIT_ENVIRONMENT;
+			return printf("%s", help) > 0 ? FG_EXIT_OK : FG_EXIT_ENVIRONMENT;
 		default:
-			fputs(usage, stderr);
-			return FG_EXIT_USAGE;
+			return fg_options_refuse(option, argv);
 		}
 	}
-	if (optind != argc) {
-		fputs(usage, stderr);
-		return FG_EXIT_USAGE;
-	}
+	if (optind != argc)
+		return fg_options_refuse_word(argv, argv[optind]);
 	if (format != NULL)
 		return print_made(format);
 	return check(file != NULL ? file : fg_config_file_default(), json);

@@ -5,17 +5,18 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "core/config.h"
 #include "core/exchange.h"
-#include "core/pool_memory.h"
 #include "fcgi-app/commands.h"
-#include "fcgi-app/pidfile.h"
+#include "fcgi-app/offline.h"
+#include "fcgi-app/options.h"
 
-enum { MOST_STEPS = 4096, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
+enum { MOST_STEPS = 4096, MOST_OTHERS = 20, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
 
 struct step {
 	const char *who, *outcome;
@@ -31,20 +32,20 @@ struct explanation {
 	struct step steps[MOST_STEPS];
 	struct considered considered[MOST_STEPS];
 	size_t step_count, considered_count;
+	size_t other_count; /* routes of other paths, beyond the first few */
 };
 
 struct asked {
 	const char *file, *method, *url, *client_ip;
 	struct fg_param params[FG_MAX_PARAMS];
 	size_t param_count;
+	struct fg_offline_keys keys;
 	bool json;
 	struct fg_arena arena;
 };
 
-static const char usage[] =
-    "usage: faregate explain [-c FILE] [-H 'NAME: VALUE']... [--ip ADDRESS] [--json] METHOD URL\n";
-
 static const char help[] =
+    "Usage: faregate explain [-c FILE] [-H 'NAME: VALUE']... [--ip ADDRESS] [--keys POLICY=FILE]... [--json] METHOD URL\n"
     "\n"
     "Says which route a request takes and why not the others, then what each policy decides, in order.\n"
     "Nothing is sent and nothing is counted.\n"
@@ -52,6 +53,7 @@ static const char help[] =
     "  -c FILE           the configuration\n"
     "  -H 'NAME: VALUE'  a header of the request; may be repeated\n"
     "  --ip ADDRESS      who is connected to the web server (default 127.0.0.1)\n"
+    "  --keys POLICY=FILE  keys of a jwt policy, instead of those that the running pool has fetched; may be repeated\n"
     "  --json            for programs\n"
     "\n"
     "URL is a path (/orders/7?x=1) or whole (https://api.example.com/orders/7).\n"
@@ -70,8 +72,11 @@ static void
 on_considered(void *arg, const struct fg_route_rule *rule, const char *ruled_out_by)
 {
 	struct explanation *e = arg;
+	bool is_other = ruled_out_by != NULL && strcmp(ruled_out_by, "path") == 0;
 
-	if (e->considered_count < MOST_STEPS)
+	if (e->considered_count == MOST_STEPS || (is_other && e->considered_count >= MOST_OTHERS))
+		e->other_count++;
+	else
 		e->considered[e->considered_count++] = (struct considered){rule->name, rule->path, ruled_out_by};
 }
 
@@ -108,14 +113,15 @@ static void
 add_request_line(struct asked *asked)
 {
 	struct fg_str url = fg_str_from(asked->url);
+	bool is_https = fg_str_starts_with(url, FG_STR("https://"));
 
 	add_param(asked, FG_STR("REQUEST_METHOD"), fg_str_from(asked->method));
 	add_param(asked, FG_STR("REQUEST_URI"), url);
 	add_param(asked, FG_STR("SERVER_PROTOCOL"), FG_STR("HTTP/1.1"));
 	add_param(asked, FG_STR("SERVER_NAME"), FG_STR("localhost"));
-	add_param(asked, FG_STR("SERVER_PORT"), FG_STR("80"));
+	add_param(asked, FG_STR("SERVER_PORT"), is_https ? FG_STR("443") : FG_STR("80"));
 	add_param(asked, FG_STR("REMOTE_ADDR"), fg_str_from(asked->client_ip));
-	if (fg_str_starts_with(url, FG_STR("https://")))
+	if (is_https)
 		add_param(asked, FG_STR("REQUEST_SCHEME"), FG_STR("https"));
 }
 
@@ -124,16 +130,20 @@ static int
 parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 {
 	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"ip", required_argument, NULL, 'i'},
 	    {"json", no_argument, NULL, 'j'},
+	    {"keys", required_argument, NULL, 'k'},
 	    {NULL, 0, NULL, 0},
 	};
+	struct fg_ip ip;
 	int option;
 
 	*is_over = true;
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "c:H:", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:hH:", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			asked->file = optarg;
@@ -145,20 +155,29 @@ parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 			return FG_EXIT_USAGE;
 		case 'i':
 			asked->client_ip = optarg;
-			break;
+			if (fg_ip_parse(&ip, fg_str_from(optarg)))
+				break;
+			fprintf(stderr, "faregate explain: \"%s\" is not an address\n", optarg);
+			return FG_EXIT_USAGE;
 		case 'j':
 			asked->json = true;
 			break;
+		case 'k':
+			if (!fg_offline_add_keys(&asked->keys, optarg))
+				return FG_EXIT_USAGE;
+			break;
 		case 'h':
-			printf("%s%s", usage, help);
+			fputs(help, stdout);
 			return FG_EXIT_OK;
 		default:
-			fputs(usage, stderr);
-			return FG_EXIT_USAGE;
+			return fg_options_refuse(option, argv);
 		}
 	}
-	if (argc - optind != 2) {
-		fputs(usage, stderr);
+	if (argc - optind > 2)
+		return fg_options_refuse_word(argv, argv[optind + 2]);
+	if (argc - optind < 2) {
+		fprintf(stderr, "faregate explain: %s is missing; try faregate explain --help\n",
+		    argc == optind ? "METHOD and URL" : "URL");
 		return FG_EXIT_USAGE;
 	}
 	asked->method = argv[optind];
@@ -186,6 +205,8 @@ print_text(struct fg_exchange *x, const struct explanation *e)
 		    FG_STR_ARG(c->path), c->ruled_out_by == NULL ? "" : ": ",
 		    c->ruled_out_by == NULL ? "" : c->ruled_out_by);
 	}
+	if (e->other_count > 0)
+		printf("  not         %zu more: path\n", e->other_count);
 	printf("decision\n");
 	for (size_t i = 0; i < e->step_count; i++)
 		printf("  %-11s %s%s%.*s\n", e->steps[i].who, e->steps[i].outcome, e->steps[i].detail.len > 0 ? ": " : "",
@@ -246,7 +267,7 @@ print_json(struct fg_exchange *x, const struct explanation *e)
 			fg_buf_add_char(&out, '}');
 		}
 	}
-	fg_buf_add(&out, FG_STR("],\"steps\":["));
+	fg_buf_printf(&out, "],\"others_considered\":%zu,\"steps\":[", e->other_count);
 	for (size_t i = 0; i < e->step_count; i++) {
 		fg_buf_add(&out, i == 0 ? FG_STR("{") : FG_STR(",{"));
 		add_json(&out, "who", fg_str_from(e->steps[i].who));
@@ -270,46 +291,26 @@ print_json(struct fg_exchange *x, const struct explanation *e)
 	fg_buf_fini(&out);
 }
 
-/* What the running pool knows, where there is one: to look at. */
-static void
-open_pool(struct fg_pool_memory *memory, const struct fg_config *config)
-{
-	char *stem = fg_pidfile_beside(config->pid_file, "");
-
-	fg_pool_memory_open(memory, stem);
-	free(stem);
-}
-
 static int
-explain(const struct asked *asked, const struct fg_config *config)
+explain(const struct asked *asked, struct fg_offline *offline)
 {
 	struct explanation *e = calloc(1, sizeof(*e));
 	struct fg_route_trace route_trace = {.considered = on_considered, .arg = e};
 	struct fg_decision_trace trace = {.step = on_step, .route = &route_trace, .arg = e};
-	struct fg_log log = {.level = FG_LOG_ERROR};
-	struct fg_loop *loop = fg_loop_new();
-	struct fg_pool_memory memory;
-	struct fg_gateway gw;
 	struct fg_exchange *x;
 	int status;
 
 	FG_ASSERT(e != NULL);
-	fg_gateway_init(&gw, config, loop, NULL, &log);
-	open_pool(&memory, config);
-	fg_gateway_start_filters(&gw, &memory);
-	x = fg_exchange_new_offline(&gw, asked->params, asked->param_count, &trace);
+	x = fg_exchange_new_offline(&offline->gw, asked->params, asked->param_count, &trace);
 	fg_exchange_decide(x);
 	while (x->state == FG_X_SUSPENDED)
-		fg_loop_turn(loop, true);
+		fg_loop_turn(offline->loop, true);
 	if (asked->json)
 		print_json(x, e);
 	else
 		print_text(x, e);
 	status = x->terminal == FG_TERMINAL_REFUSED ? FG_EXIT_INPUT : FG_EXIT_OK;
 	fg_exchange_free(x);
-	fg_gateway_fini(&gw);
-	fg_pool_memory_close(&memory, false);
-	fg_loop_free(loop);
 	free(e);
 	return status;
 }
@@ -318,26 +319,18 @@ int
 fg_cmd_explain(int argc, char **argv)
 {
 	struct asked asked = {.file = fg_config_file_default(), .client_ip = "127.0.0.1"};
-	struct fg_config *config = NULL;
-	struct fg_buf errors;
-	enum fg_err err;
+	struct fg_offline offline;
 	bool is_over;
 	int status;
 
 	fg_arena_init(&asked.arena, FG_MAX_EXCHANGE_ARENA_BYTES, NULL, 0);
 	status = parse_arguments(&asked, argc, argv, &is_over);
-	if (!is_over) {
-		fg_buf_init(&errors, FG_MAX_CONFIG_BYTES);
-		err = fg_config_load_as(&config, asked.file, &errors, FG_CONFIG_STREAM);
-		if (err == FG_OK) {
-			add_request_line(&asked);
-			status = explain(&asked, config);
-			fg_config_free(config);
-		} else {
-			fprintf(stderr, "%.*s", FG_STR_ARG(fg_buf_str(&errors)));
-			status = err == FG_ERR_SYSTEM ? FG_EXIT_ENVIRONMENT : FG_EXIT_INPUT;
-		}
-		fg_buf_fini(&errors);
+	if (!is_over)
+		status = fg_offline_open(&offline, asked.file, &asked.keys);
+	if (!is_over && status == FG_EXIT_OK) {
+		add_request_line(&asked);
+		status = explain(&asked, &offline);
+		fg_offline_close(&offline);
 	}
 	fg_arena_fini(&asked.arena);
 	return status;

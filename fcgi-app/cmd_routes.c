@@ -11,7 +11,7 @@
 enum { MOST_OUTPUT_BYTES = 64 * 1024 * 1024, COLUMNS = 6 };
 
 static const char help[] =
-    "usage: faregate routes [-c FILE] [--json]\n"
+    "Usage: faregate routes [-c FILE] [--json]\n"
     "\n"
     "The routes in the order in which they are tried, the most specific first: what each matches, where it goes, and its\n"
     "policies. `faregate explain METHOD URL` says which of them a request takes.\n"
@@ -132,9 +132,36 @@ print_table(const struct fg_route_rule *const *rules, size_t count)
 }
 
 static void
+add_json_text(struct fg_buf *out, struct fg_str text)
+{
+	fg_buf_add_char(out, '"');
+	fg_buf_add_json(out, text);
+	fg_buf_add_char(out, '"');
+}
+
+/* What a cell has commas between; no item has one in it. */
+static void
+add_json_list(struct fg_buf *out, struct fg_str rest)
+{
+	struct fg_str item;
+
+	fg_buf_add_char(out, '[');
+	for (bool first = true; fg_str_next(&rest, ',', &item); first = false) {
+		if (!first)
+			fg_buf_add_char(out, ',');
+		add_json_text(out, item);
+	}
+	fg_buf_add_char(out, ']');
+}
+
+static void
 print_json(const struct fg_route_rule *const *rules, size_t count)
 {
-	static const char *const names[COLUMNS] = {"route", "methods", "host", "match", "to", "policies"};
+	static const struct {
+		const char *name;
+		bool is_list;
+	} members[COLUMNS] = {
+	    {"route", false}, {"methods", true}, {"hosts", true}, {"match", false}, {"to", false}, {"policies", true}};
 	struct fg_buf out, cell;
 
 	fg_buf_init(&out, MOST_OUTPUT_BYTES);
@@ -144,9 +171,11 @@ print_json(const struct fg_route_rule *const *rules, size_t count)
 		fg_buf_add(&out, i == 0 ? FG_STR("{") : FG_STR(",\n{"));
 		for (size_t c = 0; c < COLUMNS; c++) {
 			format_cell(&cell, rules[i]->owner, c);
-			fg_buf_printf(&out, "%s\"%s\":\"", c == 0 ? "" : ",", names[c]);
-			fg_buf_add_json(&out, fg_buf_str(&cell));
-			fg_buf_add_char(&out, '"');
+			fg_buf_printf(&out, "%s\"%s\":", c == 0 ? "" : ",", members[c].name);
+			if (members[c].is_list)
+				add_json_list(&out, fg_buf_str(&cell));
+			else
+				add_json_text(&out, fg_buf_str(&cell));
 		}
 		fg_buf_add_char(&out, '}');
 	}

@@ -27,7 +27,8 @@ pause_accepting(struct fg_front *front, const char *why)
 	fg_timer_start(&front->pause_timer, FRONT_PAUSE_US);
 }
 
-static void
+/* True: more may be waiting. */
+static bool
 accept_some(struct fg_front *front, int listen_fd)
 {
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
@@ -35,19 +36,20 @@ accept_some(struct fg_front *front, int listen_fd)
 
 		if (front->conn_count >= FG_MAX_CONNECTIONS) {
 			pause_accepting(front, "too many connections");
-			return;
+			return false;
 		}
 		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 				pause_accepting(front, strerror(errno));
-			return;
+			return false;
 		}
 		if (front->gw->stats != NULL)
 			fg_stats_add(front->gw->stats, FG_COUNT_CONNECTIONS_ACCEPTED, 1);
 		/* The request is mostly there already. */
 		fg_conn_open(front, fd);
 	}
+	return true;
 }
 
 static void
@@ -174,9 +176,10 @@ fg_front_drain(struct fg_front *front)
 {
 	if (front->draining)
 		return;
-	/* What waits in the queue of the socket came before the order to leave. */
+	/* What waits in the queue of the socket came before the order to leave, and there may be nobody else to take it. */
 	for (size_t i = 0; i < front->listener_count; i++)
-		accept_some(front, front->listeners[i].fd);
+		while (accept_some(front, front->listeners[i].fd))
+			;
 	front->draining = true;
 	fg_io_stop(&front->handover_io);
 	watch_listeners(front);

@@ -442,6 +442,43 @@ use_body(struct conn *conn, struct fg_str data)
 	}
 }
 
+/* Outside of any request; the peer has nothing to read, so there is room. */
+static bool
+say(struct conn *conn, const char *bytes, size_t len)
+{
+	return send(conn->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+/* What follows the record is looked at anew, from a task. */
+static void
+answer_management(struct conn *conn, struct fg_str record, struct fg_str rest)
+{
+	char answer[FG_MOST_ANSWER_BYTES];
+	size_t len = fg_management_answer(record, answer);
+
+	fg_timer_stop(&conn->deadline);
+	if (len == 0 || !say(conn, answer, len)) {
+		drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
+		return;
+	}
+	conn->state = CONN_IDLE;
+	if (rest.len > 0) {
+		FG_ASSERT(fg_buf_add(&conn->in, rest));
+		fg_task_post(&conn->input_task);
+	}
+	watch(conn);
+}
+
+/* The peer is told; what else it sends for that request is not waited for. */
+static void
+refuse_role(struct conn *conn, unsigned id)
+{
+	char answer[FG_MOST_ANSWER_BYTES];
+
+	(void)say(conn, answer, fg_role_answer(id, answer));
+	drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
+}
+
 /* The head of a request is incomplete: it waits in conn->in. */
 static void
 wait_for_head(struct conn *conn)
@@ -483,6 +520,10 @@ use_head(struct conn *conn, struct fg_str data)
 	fg_buf_init(&conn->in, held.max);
 	if (scan == FG_SCAN_BAD)
 		drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
+	else if (scan == FG_SCAN_ROLE)
+		refuse_role(conn, head.id);
+	else if (scan == FG_SCAN_MANAGEMENT)
+		answer_management(conn, fg_str_slice(data, 0, head.whole_len), fg_str_slice(data, head.whole_len, data.len));
 	else
 		begin_request(conn, &head, data, scan);
 	if (conn->state == CONN_BUSY)

@@ -7,6 +7,7 @@ fcgi_app_faregate_SOURCES = \
 	fcgi-app/cmd_explain.c \
 	fcgi-app/cmd_routes.c \
 	fcgi-app/cmd_run.c \
+	fcgi-app/cmd_token.c \
 	fcgi-app/cmd_version.c \
 	fcgi-app/commands.h \
 	fcgi-app/fcgi.c fcgi-app/fcgi.h \
@@ -14,6 +15,7 @@ fcgi_app_faregate_SOURCES = \
 	fcgi-app/handover.c fcgi-app/handover.h \
 	fcgi-app/main.c \
 	fcgi-app/notify.c fcgi-app/notify.h \
+	fcgi-app/offline.c fcgi-app/offline.h \
 	fcgi-app/options.c fcgi-app/options.h \
 	fcgi-app/pidfile.c fcgi-app/pidfile.h \
 	fcgi-app/pool.c fcgi-app/pool.h \

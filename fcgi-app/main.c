@@ -19,6 +19,7 @@ static const struct {
     {"check", fg_cmd_check, "all that is wrong with the configuration, or \"ok\""},
     {"routes", fg_cmd_routes, "the table of routes, in the order in which they are tried"},
     {"explain", fg_cmd_explain, "which route a request takes, why not the others, and what its policies decide"},
+    {"token", fg_cmd_token, "what stands in a token, and what each policy says of it"},
     {"reload", fg_cmd_reload, "have the running pool take the configuration"},
     {"stop", fg_cmd_stop, "have the running pool finish what is in flight and leave"},
     {"status", fg_cmd_status, "what runs, and what it has counted"},

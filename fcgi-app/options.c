@@ -63,6 +63,29 @@ take(struct fg_options *options, int option, const char *command)
 	}
 }
 
+int
+fg_options_refuse(int answer, char **argv)
+{
+	const char *word = argv[optind - 1];
+	char letter[3] = {'-', (char)optopt, '\0'};
+
+	/* Of letters that stand together getopt is still at the word. */
+	if (optopt != 0 && word[1] != '-' && answer == '?')
+		word = letter;
+	if (answer == ':')
+		fprintf(stderr, "faregate %s: %s takes a value; try faregate %s --help\n", argv[0], word, argv[0]);
+	else
+		fprintf(stderr, "faregate %s: option not understood: %s; try faregate %s --help\n", argv[0], word, argv[0]);
+	return FG_EXIT_USAGE;
+}
+
+int
+fg_options_refuse_word(char **argv, const char *word)
+{
+	fprintf(stderr, "faregate %s: what is \"%s\"? Try faregate %s --help\n", argv[0], word, argv[0]);
+	return FG_EXIT_USAGE;
+}
+
 bool
 fg_options_read(struct fg_options *options, int argc, char **argv, unsigned taken, const char *help, int *status)
 {
@@ -73,15 +96,14 @@ fg_options_read(struct fg_options *options, int argc, char **argv, unsigned take
 	*status = FG_EXIT_USAGE;
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "hc:", options_long, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":hc:", options_long, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
 			*status = FG_EXIT_OK;
 			return false;
 		}
 		if ((bit_of(option) & taken) == 0) {
-			fprintf(stderr, "faregate %s: option not understood: %s; try faregate %s --help\n", command,
-			    argv[optind - 1], command);
+			*status = fg_options_refuse(option, argv);
 			return false;
 		}
 		if (!take(options, option, command))
@@ -89,6 +111,6 @@ fg_options_read(struct fg_options *options, int argc, char **argv, unsigned take
 	}
 	if (optind == argc)
 		return true;
-	fprintf(stderr, "faregate %s: what is \"%s\"? Try faregate %s --help\n", command, argv[optind], command);
+	*status = fg_options_refuse_word(argv, argv[optind]);
 	return false;
 }

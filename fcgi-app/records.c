@@ -8,9 +8,14 @@ enum {
 	VERSION = 1,
 	BEGIN_REQUEST = 1,
 	ABORT_REQUEST = 2,
+	END_REQUEST = 3,
 	PARAMS = 4,
 	STDIN = 5,
+	GET_VALUES = 9,
+	GET_VALUES_RESULT = 10,
+	UNKNOWN_TYPE = 11,
 	ROLE_RESPONDER = 1,
+	UNKNOWN_ROLE = 3,
 	KEEP_CONN = 1,
 	BEGIN_BODY_BYTES = 8,
 };
@@ -20,7 +25,7 @@ struct record {
 	size_t content_len, padding_len;
 };
 
-/* False when it is no record of this version. */
+/* False when it is no record of a request in this version. */
 static bool
 parse_header(struct record *record, const char *bytes)
 {
@@ -141,11 +146,27 @@ scan_begin(struct fg_str data, struct fg_request_head *head, size_t *len)
 	*len = FG_RECORD_HEADER_BYTES + BEGIN_BODY_BYTES + record.padding_len;
 	if (data.len < *len)
 		return FG_SCAN_MORE;
-	if (((unsigned)body[0] << 8 | body[1]) != ROLE_RESPONDER)
-		return FG_SCAN_BAD;
 	head->id = record.id;
+	if (((unsigned)body[0] << 8 | body[1]) != ROLE_RESPONDER)
+		return FG_SCAN_ROLE;
 	head->keep = body[2] & KEEP_CONN;
 	return FG_SCAN_WHOLE;
+}
+
+static bool
+is_management(struct fg_str data)
+{
+	return data.len >= FG_RECORD_HEADER_BYTES && data.p[0] == VERSION && data.p[2] == 0 && data.p[3] == 0;
+}
+
+static enum fg_scan
+scan_management(struct fg_str data, struct fg_request_head *head)
+{
+	struct record record;
+
+	(void)parse_header(&record, data.p);
+	head->whole_len = FG_RECORD_HEADER_BYTES + record.content_len + record.padding_len;
+	return data.len < head->whole_len ? FG_SCAN_MORE : FG_SCAN_MANAGEMENT;
 }
 
 enum fg_scan
@@ -155,6 +176,8 @@ fg_request_head_scan(struct fg_str data, struct fg_request_head *head)
 	enum fg_scan scan;
 
 	*head = (struct fg_request_head){.err = FG_OK};
+	if (is_management(data))
+		return scan_management(data, head);
 	scan = scan_begin(data, head, &begin_len);
 	if (scan != FG_SCAN_WHOLE)
 		return scan;
@@ -180,6 +203,87 @@ fg_request_head_scan(struct fg_str data, struct fg_request_head *head)
 		at += whole;
 	}
 	return FG_SCAN_MORE;
+}
+
+/* ---- answers that are no request's */
+
+static size_t
+put_record(char *out, unsigned type, unsigned id, size_t content_len)
+{
+	const char header[FG_RECORD_HEADER_BYTES] = {VERSION, (char)type, (char)(id >> 8), (char)id, 0, (char)content_len};
+
+	FG_ASSERT(content_len <= 127 && FG_RECORD_HEADER_BYTES + content_len <= FG_MOST_ANSWER_BYTES);
+	memcpy(out, header, sizeof(header));
+	return sizeof(header) + content_len;
+}
+
+_Static_assert(FG_MAX_CONNECTIONS == 4096, "said in the table below");
+
+/* What may be asked about (§4.1); a name that is not here, or comes again, is left out. */
+static size_t
+put_value(char *out, struct fg_str name, unsigned *told)
+{
+	static const struct {
+		struct fg_str name, value;
+	} values[] = {
+	    {FG_STR_INIT("FCGI_MAX_CONNS"), FG_STR_INIT("4096")},
+	    {FG_STR_INIT("FCGI_MAX_REQS"), FG_STR_INIT("4096")},
+	    {FG_STR_INIT("FCGI_MPXS_CONNS"), FG_STR_INIT("0")},
+	};
+
+	for (unsigned i = 0; i < FG_ARRAY_LEN(values); i++) {
+		if (!fg_str_eq(name, values[i].name) || (*told & 1u << i))
+			continue;
+		*told |= 1u << i;
+		out[0] = (char)name.len;
+		out[1] = (char)values[i].value.len;
+		memcpy(out + 2, name.p, name.len);
+		memcpy(out + 2 + name.len, values[i].value.p, values[i].value.len);
+		return 2 + name.len + values[i].value.len;
+	}
+	return 0;
+}
+
+static size_t
+answer_values(struct fg_str record, char *out)
+{
+	struct cursor cursor = {record.p, record.p, record.p, record.p + record.len};
+	size_t len = 0;
+	unsigned told = 0;
+
+	while (enter_content(&cursor)) {
+		int64_t name_len = next_length(&cursor), value_len = next_length(&cursor);
+		struct fg_str name = {cursor.at, (size_t)name_len};
+		bool is_odd = false;
+
+		if (name_len < 0 || value_len < 0 || name_len > cursor.content_end - cursor.at ||
+		    !skip_text(&cursor, name_len, true, &is_odd) || !skip_text(&cursor, value_len, false, &is_odd))
+			return 0;
+		len += put_value(out + FG_RECORD_HEADER_BYTES + len, name, &told);
+	}
+	return put_record(out, GET_VALUES_RESULT, 0, len);
+}
+
+size_t
+fg_management_answer(struct fg_str record, char out[FG_MOST_ANSWER_BYTES])
+{
+	char *body = out + FG_RECORD_HEADER_BYTES;
+
+	if (record.p[1] == GET_VALUES)
+		return answer_values(record, out);
+	memset(body, 0, BEGIN_BODY_BYTES);
+	body[0] = record.p[1];
+	return put_record(out, UNKNOWN_TYPE, 0, BEGIN_BODY_BYTES);
+}
+
+size_t
+fg_role_answer(unsigned id, char out[FG_MOST_ANSWER_BYTES])
+{
+	char *body = out + FG_RECORD_HEADER_BYTES;
+
+	memset(body, 0, BEGIN_BODY_BYTES);
+	body[4] = UNKNOWN_ROLE;
+	return put_record(out, END_REQUEST, id, BEGIN_BODY_BYTES);
 }
 
 /* ---- the body */

@@ -17,7 +17,9 @@ enum fg_scan {
 	FG_SCAN_WHOLE,   /* libfcgi may read it */
 	FG_SCAN_REFUSED, /* whole, but to be answered with .err and not given to libfcgi */
 	FG_SCAN_LONG,    /* over FG_MAX_PARAMS_BYTES and no end in sight: to be skipped, then answered with .err */
-	FG_SCAN_BAD,     /* not FastCGI, or a role or a feature that is not served: close */
+	FG_SCAN_MANAGEMENT, /* before a request, a record about the application itself: .whole_len bytes, to be answered */
+	FG_SCAN_ROLE,    /* a request of request .id for a role that is not played here */
+	FG_SCAN_BAD,     /* not FastCGI: close */
 };
 
 struct fg_request_head {
@@ -29,6 +31,15 @@ struct fg_request_head {
 };
 
 enum fg_scan fg_request_head_scan(struct fg_str data, struct fg_request_head *head);
+
+/* ---- answers that are no request's */
+
+enum { FG_MOST_ANSWER_BYTES = 128 };
+
+/* To a management record (§4): FCGI_GET_VALUES_RESULT or FCGI_UNKNOWN_TYPE. How many bytes; 0: the record is malformed. */
+size_t fg_management_answer(struct fg_str record, char out[FG_MOST_ANSWER_BYTES]);
+/* FCGI_END_REQUEST with FCGI_UNKNOWN_ROLE (§5.5). */
+size_t fg_role_answer(unsigned id, char out[FG_MOST_ANSWER_BYTES]);
 
 /* ---- what follows: FCGI_STDIN records, perhaps FCGI_ABORT_REQUEST */
 

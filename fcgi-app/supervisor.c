@@ -38,6 +38,7 @@
 #define YOUNG_USEC (10 * FG_US_PER_S)            /* a worker that dies younger is replaced after a pause, */
 #define BACKOFF_FIRST_USEC (100 * FG_US_PER_MS)  /* of this at first, and always when no other is left, */
 #define BACKOFF_MOST_USEC (5 * FG_US_PER_S)      /* doubling up to this */
+#define STOP_GRACE_USEC (10 * FG_US_PER_S)       /* above drain-timeout: for those that have to be told twice */
 #define ERRORS_BYTES (FG_MAX_CONFIG_ERRORS * 1024)
 
 enum phase { STARTING, RUNNING, RELOADING, STOPPING };
@@ -252,8 +253,8 @@ on_death(struct supervisor *s, const struct fg_pool_death *death)
 {
 	fg_usec now = clock_now().mono;
 
-	/* A worker too young to have a handler for the TERM that it was sent has nothing to finish either. */
-	if (death->member.told && (!death->by_signal || death->code == SIGTERM)) {
+	/* One too young to have a handler for what it was sent, or done but for exiting, has nothing to finish either. */
+	if (death->member.told && (!death->by_signal || death->code == SIGTERM || death->code == SIGQUIT)) {
 		FG_LOG(&s->log, DEBUG, "supervisor", "worker left", FG_F_INT("pid", death->member.pid));
 		return;
 	}
@@ -276,7 +277,9 @@ on_death(struct supervisor *s, const struct fg_pool_death *death)
 static void
 begin_stop(struct supervisor *s)
 {
-	fg_notify("STOPPING=1");
+	/* Whatever the service manager allows by default: drain-timeout is what was promised. */
+	fg_notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu",
+	    (unsigned long long)(s->now.config->drain_timeout + STOP_GRACE_USEC));
 	FG_LOG(&s->log, INFO, "supervisor", "stopping", FG_F_INT("workers", s->pool.count));
 	if (s->phase == RELOADING) {
 		fg_sockets_abandon(&s->next.sockets);

@@ -59,14 +59,11 @@ fg_buf_reserve(struct fg_buf *buf, size_t n)
 bool
 fg_buf_append(struct fg_buf *buf, const void *data, size_t len)
 {
-	char *at;
-
 	if (len == 0)
 		return true;
-	at = fg_buf_reserve(buf, len);
-	if (at == NULL)
+	if (len > buf->cap - buf->len && fg_buf_reserve(buf, len) == NULL)
 		return false;
-	memcpy(at, data, len);
+	memcpy(buf->p + buf->len, data, len);
 	buf->len += len;
 	return true;
 }
@@ -161,6 +158,12 @@ utf8_length(struct fg_str s)
 	return 0;
 }
 
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 bool
 fg_buf_add_json(struct fg_buf *buf, struct fg_str s)
 {
@@ -169,9 +172,14 @@ fg_buf_add_json(struct fg_buf *buf, struct fg_str s)
 
 	while (i < s.len) {
 		unsigned char c = (unsigned char)s.p[i];
-		size_t length = c >= 0x20 && c < 0x7f ? 1 : utf8_length(fg_str_slice(s, i, s.len));
+		size_t length;
 
-		if (length > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+		if (is_plain(c)) {
+			i++;
+			continue;
+		}
+		length = utf8_length(fg_str_slice(s, i, s.len));
+		if (c >= 0x80 && length > 0) {
 			i += length;
 			continue;
 		}

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static fg_usec
@@ -20,16 +21,33 @@ fg_clock_read(struct fg_clock *clock)
 	clock->wall = read_clock(CLOCK_REALTIME);
 }
 
+static void
+put_digits(char *at, int count, int number)
+{
+	while (count-- > 0) {
+		at[count] = (char)('0' + number % 10);
+		number /= 10;
+	}
+}
+
+/* By hand: every access line has one, and strftime() with snprintf() would be a quarter of what the line costs. */
 int
 fg_clock_format_rfc3339(fg_usec wall, char *buf)
 {
+	static const char form[] = "yyyy-mm-ddThh:mm:ss.mmmZ";
 	time_t seconds = (time_t)(wall / FG_US_PER_S);
 	struct tm tm;
-	int n;
 
 	gmtime_r(&seconds, &tm);
-	n = (int)strftime(buf, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-	return n + snprintf(buf + n, 32 - (size_t)n, ".%03dZ", (int)(wall / FG_US_PER_MS % FG_MS_PER_S));
+	memcpy(buf, form, sizeof(form));
+	put_digits(buf, 4, tm.tm_year + 1900);
+	put_digits(buf + 5, 2, tm.tm_mon + 1);
+	put_digits(buf + 8, 2, tm.tm_mday);
+	put_digits(buf + 11, 2, tm.tm_hour);
+	put_digits(buf + 14, 2, tm.tm_min);
+	put_digits(buf + 17, 2, tm.tm_sec);
+	put_digits(buf + 20, 3, (int)(wall / FG_US_PER_MS % FG_MS_PER_S));
+	return (int)sizeof(form) - 1;
 }
 
 int

@@ -111,6 +111,10 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "This route asks for a user and a password (Authorization: Basic).") \
 	X(PASSWORD_WRONG, "password_wrong", 401, INFO, "User or password wrong", \
 	    "The user is not known here, or the password is another.") \
+	X(CREDENTIALS_AMBIGUOUS, "credentials_ambiguous", 400, INFO, "Credentials sent twice", \
+	    "The request carries a token or key more than once; send it once, in one way.") \
+	X(IDENTITY_UNFIT, "identity_unfit", 403, WARN, "Identity cannot be passed on", \
+	    "A claim that the service is to be told cannot stand in a header: it has a control character, an element of a list has a comma, or it is too long.") \
 	/* the service is at fault */ \
 	X(SERVICE_UNREACHABLE, "service_unreachable", 502, WARN, "Service unreachable", \
 	    "The service behind this route does not accept connections.") \

@@ -28,6 +28,7 @@
 
 /* ---- from services */
 #define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */
+#define FG_MAX_SALVAGE_BYTES (256 * 1024) /* of an answer that came while the body was sent in vain: 502 */
 #define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */
 
 /* ---- Redis, each worker */
@@ -55,12 +56,19 @@
 #define FG_MAX_BCRYPT_COST 16              /* some seconds; the file is refused */
 #define FG_MAX_SHACRYPT_ROUNDS 1000000
 #define FG_MAX_PASSWORD_BYTES 1024         /* 401 */
+#define FG_MAX_FETCHED_KEYS_BYTES (256 * 1024) /* of a JWK Set at a URL, and of a provider's metadata: the fetch has failed */
+#define FG_MAX_KEY_SLOTS 64                /* places that keys come from, in a pool: those of a reload beside the old ones */
+#define FG_MAX_KEY_URLS (FG_MAX_KEY_SLOTS / 2) /* of one configuration */
+#define FG_MAX_KEY_WAITERS 4096            /* requests of a worker that wait for one fetch: keys_unavailable */
+#define FG_MAX_AUTH_FORWARDS 32            /* headers of one policy that tell who is calling */
 
 /* ---- memory */
 #define FG_MAX_EXCHANGE_ARENA_BYTES (2 * 1024 * 1024) /* above the sum of all bounds over it; asserted */
 #define FG_MAX_LOG_LINE_BYTES (16 * 1024)
 #define FG_MAX_LOG_QUEUE_BYTES (4 * 1024 * 1024) /* lines waiting for the disk; beyond it they are counted, dropped */
 #define FG_MAX_OWN_BODY_BYTES (64 * 1024 * 1024) /* an answer made here (metrics of 10,000 routes) */
+
+#define FG_MAX_STATS_CELLS 4096 /* numbers by policy, a power of two; the rest is counted together */
 
 /* ---- configuration */
 #define FG_MAX_CONFIG_BYTES (16 * 1024 * 1024) /* one file */

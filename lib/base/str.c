@@ -20,12 +20,6 @@ fg_str_ieq(struct fg_str a, struct fg_str b)
 }
 
 bool
-fg_str_starts_with(struct fg_str s, struct fg_str prefix)
-{
-	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0);
-}
-
-bool
 fg_str_ends_with(struct fg_str s, struct fg_str suffix)
 {
 	return s.len >= suffix.len &&
@@ -41,26 +35,6 @@ fg_str_cmp(struct fg_str a, struct fg_str b)
 	if (order != 0)
 		return order;
 	return a.len < b.len ? -1 : a.len > b.len;
-}
-
-size_t
-fg_str_find(struct fg_str s, char c)
-{
-	const char *at = s.len == 0 ? NULL : memchr(s.p, c, s.len);
-
-	return at == NULL ? s.len : (size_t)(at - s.p);
-}
-
-struct fg_str
-fg_str_slice(struct fg_str s, size_t from, size_t to)
-{
-	if (to > s.len)
-		to = s.len;
-	if (from > to)
-		from = to;
-	if (s.p == NULL)
-		return s;
-	return (struct fg_str){s.p + from, to - from};
 }
 
 struct fg_str
@@ -109,11 +83,18 @@ fg_str_to_u64(struct fg_str s, uint64_t *out)
 bool
 fg_str_eq_secret(struct fg_str a, struct fg_str b)
 {
-	volatile unsigned char diff = a.len != b.len;
-	size_t n = a.len < b.len ? a.len : b.len;
+	size_t n = a.len < b.len ? a.len : b.len, i = 0;
+	uint64_t diff = a.len ^ b.len, x, y;
 
-	for (size_t i = 0; i < n; i++)
+	for (; i + sizeof(x) <= n; i += sizeof(x)) {
+		memcpy(&x, a.p + i, sizeof(x));
+		memcpy(&y, b.p + i, sizeof(y));
+		diff |= x ^ y;
+	}
+	for (; i < n; i++)
 		diff |= (unsigned char)(a.p[i] ^ b.p[i]);
+	/* The number itself is asked for, not whether it is zero, so that the compiler cannot leave at the first difference. */
+	__asm__ volatile("" : "+r"(diff));
 	return diff == 0;
 }
 
@@ -128,10 +109,26 @@ fg_is_token(struct fg_str s)
 	return true;
 }
 
+/* Whether one of eight bytes is below 0x20 or is 0x7f: a subtraction that borrows shows in its top bit. */
+static bool
+has_control(const char *eight)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t word, no_del;
+
+	memcpy(&word, eight, sizeof(word));
+	no_del = word ^ ones * 0x7f;
+	return (((word - ones * 0x20) & ~word) | ((no_del - ones) & ~no_del)) & tops;
+}
+
 bool
 fg_is_field_value(struct fg_str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
+	size_t i = 0;
+
+	while (s.len - i >= 8 && !has_control(s.p + i))
+		i += 8;
+	for (; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
 		if ((c < 0x20 && c != '\t') || c == 0x7f)

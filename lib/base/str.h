@@ -32,16 +32,39 @@ fg_str_eq(struct fg_str a, struct fg_str b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
+static inline bool
+fg_str_starts_with(struct fg_str s, struct fg_str prefix)
+{
+	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0);
+}
+
 /* ASCII letters alone are folded, whatever the locale (RFC 9110 §5.1). */
 bool fg_str_ieq(struct fg_str a, struct fg_str b);
-bool fg_str_starts_with(struct fg_str s, struct fg_str prefix);
 bool fg_str_ends_with(struct fg_str s, struct fg_str suffix);
 int fg_str_cmp(struct fg_str a, struct fg_str b); /* bytes, then length; for sorting */
 
 /* Index of the first c, or s.len. */
-size_t fg_str_find(struct fg_str s, char c);
+static inline size_t
+fg_str_find(struct fg_str s, char c)
+{
+	const char *at = s.len == 0 ? NULL : memchr(s.p, c, s.len);
+
+	return at == NULL ? s.len : (size_t)(at - s.p);
+}
+
 /* [from, to); both are clamped to the length. */
-struct fg_str fg_str_slice(struct fg_str s, size_t from, size_t to);
+static inline struct fg_str
+fg_str_slice(struct fg_str s, size_t from, size_t to)
+{
+	if (to > s.len)
+		to = s.len;
+	if (from > to)
+		from = to;
+	if (s.p == NULL)
+		return s;
+	return (struct fg_str){s.p + from, to - from};
+}
+
 /* Without spaces and tabs at both ends (OWS of RFC 9110 §5.6.3). */
 struct fg_str fg_str_trim(struct fg_str s);
 /*

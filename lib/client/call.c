@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/limits.h"
 #include "client/client_internal.h"
 
 /* Small: a call that waits for a slow service holds the first; one that sends holds the second too. */
@@ -55,8 +56,8 @@ end_head(struct fg_call *call)
 	return true;
 }
 
-static bool
-take_head_line(struct fg_call *call, struct fg_str line)
+bool
+fg_call_take_head_line(struct fg_call *call, struct fg_str line)
 {
 	struct fg_head_item item;
 	enum fg_err err;
@@ -102,7 +103,7 @@ on_head_line(char *p, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 
 	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
-	if (call->state == FG_CALL_DOOMED || !take_head_line(call, (struct fg_str){p, len}))
+	if (call->state == FG_CALL_DOOMED || !fg_call_take_head_line(call, (struct fg_str){p, len}))
 		return 0;
 	return len;
 }
@@ -159,6 +160,7 @@ send_some(struct fg_call *call, char *buf, size_t room)
 		return CURL_READFUNC_PAUSE;
 	}
 	FG_ASSERT(len <= room);
+	call->body_begun = true;
 	if (len == 0 && call->body_left > 0) {
 		/* libcurl would wait for an answer to half a request. */
 		fail(call, FG_ERR_BODY_INCOMPLETE);
@@ -176,6 +178,28 @@ on_send(char *buf, size_t size, size_t count, void *arg)
 
 	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
 	return call->state == FG_CALL_DOOMED ? CURL_READFUNC_ABORT : send_some(call, buf, size * count);
+}
+
+/*
+ * Called for a call with a body whenever something moved, and a last time when libcurl has given it up, while the
+ * connection is still open.
+ */
+static int
+on_progress(void *arg, curl_off_t to_come, curl_off_t came, curl_off_t to_go, curl_off_t went)
+{
+	struct fg_call *call = arg;
+	long system_error = 0;
+
+	(void)to_come;
+	(void)came;
+	(void)to_go;
+	(void)went;
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	if (call->body_begun && call->state == FG_CALL_ACTIVE &&
+	    curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error) == CURLE_OK &&
+	    (system_error == EPIPE || system_error == ECONNRESET))
+		fg_salvage_take(call);
+	return 0;
 }
 
 /* libcurl wants to begin the body again; what was taken from on_send is gone. */
@@ -226,87 +250,6 @@ on_request(void *arg, char *remote_ip, char *local_ip, int remote_port, int loca
 	return CURL_PREREQFUNC_OK;
 }
 
-/* ---- how it ended */
-
-/* All of the response was there, as far as its length tells. */
-static bool
-is_response_whole(const struct fg_call *call)
-{
-	return call->head.state == FG_HEAD_AT_BODY && call->head.has_length && call->received == call->head.length;
-}
-
-static enum fg_err
-recv_error(const struct fg_call *call)
-{
-	long system_error = 0;
-
-	(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error);
-	/* libcurl says the same of a broken chunk as of a broken connection; but then no system call failed. */
-	if (call->head.chunked && call->head.state == FG_HEAD_AT_BODY && !call->endpoint->tls && system_error == 0)
-		return FG_ERR_SERVICE_RESPONSE_INVALID;
-	return FG_ERR_SERVICE_CLOSED;
-}
-
-enum fg_err
-fg_call_result(const struct fg_call *call, int code)
-{
-	if (call->is_complete)
-		return FG_OK;
-	/* The service answered and closed without waiting for the rest of the body: its right. */
-	if ((code == CURLE_SEND_ERROR || call->err == FG_ERR_SERVICE_CLOSED) && is_response_whole(call))
-		return FG_OK;
-	if (call->err != FG_OK)
-		return call->err;
-	switch ((CURLcode)code) {
-	case CURLE_OK:
-		/* A connection that is closed in the middle of the head is no error to libcurl. */
-		return call->head.state == FG_HEAD_AT_BODY ? FG_OK : FG_ERR_SERVICE_CLOSED;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_CONNECT:
-		return FG_ERR_SERVICE_UNREACHABLE;
-	case CURLE_OPERATION_TIMEDOUT:
-		return FG_ERR_SERVICE_CONNECT_TIMEOUT;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_CRL_BADFILE:
-	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-	case CURLE_SSL_CLIENTCERT:
-	case CURLE_SSL_SHUTDOWN_FAILED:
-	case CURLE_SSL_ENGINE_NOTFOUND:
-	case CURLE_SSL_ENGINE_SETFAILED:
-	case CURLE_SSL_ENGINE_INITFAILED:
-	case CURLE_USE_SSL_FAILED:
-		return FG_ERR_SERVICE_TLS_FAILED;
-	case CURLE_UNSUPPORTED_PROTOCOL: /* not HTTP, or HTTP/0.9 */
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_BAD_CONTENT_ENCODING:
-	case CURLE_HTTP2:
-		return FG_ERR_SERVICE_RESPONSE_INVALID;
-	case CURLE_OUT_OF_MEMORY:
-#if LIBCURL_VERSION_NUM >= 0x080600
-	case CURLE_TOO_LARGE:
-#endif
-		/* That is how libcurl says that a header line has no end. */
-		return call->sent ? FG_ERR_SERVICE_HEADERS_TOO_LARGE : FG_ERR_INTERNAL;
-	case CURLE_RECV_ERROR:
-		return recv_error(call);
-	case CURLE_SEND_ERROR:
-	case CURLE_SEND_FAIL_REWIND:
-	case CURLE_ABORTED_BY_CALLBACK:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_HTTP2_STREAM:
-		return FG_ERR_SERVICE_CLOSED;
-	default:
-		return FG_ERR_INTERNAL;
-	}
-}
-
 /* ---- the easy handle */
 
 /*
@@ -342,6 +285,8 @@ set_up(struct fg_call *call)
 	FG_EASY_SET(call->easy, CURLOPT_READFUNCTION, on_send);
 	FG_EASY_SET(call->easy, CURLOPT_READDATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_SEEKFUNCTION, on_seek);
+	FG_EASY_SET(call->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	FG_EASY_SET(call->easy, CURLOPT_XFERINFODATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_PREREQFUNCTION, on_request);
 	FG_EASY_SET(call->easy, CURLOPT_PREREQDATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_SOCKOPTFUNCTION, on_open);
@@ -361,6 +306,7 @@ fg_call_new(struct fg_client *client, const struct fg_endpoint *endpoint)
 	call->client = client;
 	call->endpoint = endpoint;
 	fg_task_init(&call->resume, client->loop, fg_call_run_resume, call);
+	fg_buf_init(&call->salvage, FG_MAX_SALVAGE_BYTES);
 	call->easy = curl_easy_init();
 	FG_ASSERT(call->easy != NULL);
 	set_up(call);
@@ -373,6 +319,7 @@ fg_call_free(struct fg_call *call)
 {
 	curl_easy_cleanup(call->easy);
 	curl_url_cleanup(call->url);
+	fg_buf_fini(&call->salvage);
 	call->magic = 0;
 	free(call);
 }
@@ -389,6 +336,7 @@ set_method(struct fg_call *call, const struct fg_call_spec *spec)
 
 	call->ends_at_head = is_head && has_body;
 	if (shape != call->shape) {
+		FG_EASY_SET(call->easy, CURLOPT_NOPROGRESS, shape == FG_SHAPE_UPLOAD ? 0L : 1L);
 		if (shape == FG_SHAPE_UPLOAD)
 			FG_EASY_SET(call->easy, CURLOPT_UPLOAD, 1L);
 		else if (shape == FG_SHAPE_HEAD)
@@ -505,14 +453,14 @@ fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec)
 	call->started = fg_loop_clock(call->client->loop)->mono;
 	call->times = (struct fg_call_times){.reused = false};
 	call->replayable = spec->replayable;
-	call->sent = call->is_complete = false;
+	call->sent = call->is_complete = call->body_begun = false;
 	call->send_paused = call->body_paused = call->resume_send = call->resume_body = false;
 	set_method(call, spec);
 	if (spec->has_body)
 		FG_EASY_SET(call->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)spec->body_length);
 	FG_EASY_SET(call->easy, CURLOPT_REQUEST_TARGET, fg_arena_cstr(spec->arena, spec->target));
 	set_headers(call, spec);
-	if (call->forbids_reuse) {
+	if (call->forbids_reuse && !call->endpoint->serves_once) {
 		call->forbids_reuse = false;
 		FG_EASY_SET(call->easy, CURLOPT_FORBID_REUSE, 0L);
 	}

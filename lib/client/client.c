@@ -87,6 +87,7 @@ release(struct fg_client *client, struct fg_call *call)
 {
 	list_remove(call);
 	fg_task_cancel(&call->resume);
+	fg_buf_fini(&call->salvage);
 	call->ops = NULL;
 	call->arg = NULL;
 	call->state = FG_CALL_IDLE;
@@ -121,13 +122,26 @@ take_from_libcurl(struct fg_client *client, struct fg_call *call)
 	detach_from_socket(call);
 }
 
+/* An answer that was there when the sending failed. False: the caller has cancelled the call on hearing it. */
+static bool
+tell_salvaged(struct fg_client *client, struct fg_call *call)
+{
+	client->depth++;
+	(void)!fg_salvage_tell(call);
+	client->depth--;
+	return call->state != FG_CALL_DOOMED;
+}
+
 void
 fg_client_end(struct fg_client *client, struct fg_call *call, int code)
 {
-	enum fg_err err = fg_call_result(call, code);
 	long system_error = 0;
+	enum fg_err err;
 
 	FG_ASSERT(call->state == FG_CALL_ACTIVE);
+	if (code != CURLE_OK && call->salvage.len > 0 && !tell_salvaged(client, call))
+		return;
+	err = fg_call_result(call, code);
 	if (err != FG_OK && curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error) == CURLE_OK &&
 	    system_error != 0)
 		call->tainted = true;
@@ -137,18 +151,24 @@ fg_client_end(struct fg_client *client, struct fg_call *call, int code)
 	release(client, call);
 }
 
-void
-fg_client_settle(struct fg_client *client)
+static void
+take_doomed(struct fg_client *client)
 {
-	CURLMsg *msg;
-	int left;
-
 	while (client->doomed.first != NULL) {
 		struct fg_call *call = client->doomed.first;
 
 		take_from_libcurl(client, call);
 		release(client, call);
 	}
+}
+
+void
+fg_client_settle(struct fg_client *client)
+{
+	CURLMsg *msg;
+	int left;
+
+	take_doomed(client);
 	while ((msg = curl_multi_info_read(client->multi, &left)) != NULL) {
 		struct fg_call *call = NULL;
 		CURLcode code = msg->data.result;
@@ -157,6 +177,7 @@ fg_client_settle(struct fg_client *client)
 		FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
 		fg_client_end(client, call, (int)code);
 	}
+	take_doomed(client);
 }
 
 static void

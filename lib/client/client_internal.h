@@ -3,12 +3,15 @@
  *
  * client.c  the multi handle on the loop: sockets, the timer, starting and ending of calls
  * call.c    one call: the easy handle's options, and libcurl's callbacks turned into ours
+ * salvage.c what a service had answered when the sending of the body failed
+ * result.c  what the end of a call means
  * reuse.c   which socket a call is about to go out on, and whether a kept-alive one may be used
  * endpoint.c, head.c
  */
 #ifndef FG_CLIENT_INTERNAL_H
 #define FG_CLIENT_INTERNAL_H
 
+#include "base/buf.h"
 #include "client/client.h"
 #include "client/head.h"
 #include "loop/loop.h"
@@ -25,6 +28,7 @@ struct fg_endpoint {
 	enum fg_http_version version;
 	fg_usec connect_timeout;
 	bool tls, verify;
+	bool serves_once; /* a connection serves one request */
 	const char *ca_file, *cert_file, *key_file;
 };
 
@@ -82,10 +86,13 @@ struct fg_call {
 	fg_usec started;
 	struct fg_call_times times;
 	bool replayable, sent;
+	bool body_begun;   /* something of it was given to libcurl */
+	struct fg_buf salvage; /* of the response, what libcurl left unread when a send failed */
 	bool ends_at_head; /* HEAD with a body: libcurl would wait for one in return */
 	bool is_complete;  /* ended by us, successfully */
 	bool forbids_reuse;
-	bool tainted;      /* libcurl remembers a system error in it, or a retry (of five, as long as it lives): freed */
+	bool tainted;      /* libcurl remembers a system error in it, or a retry (of five, as long as it lives): freed
+	                      rather than kept */
 	bool send_paused, body_paused;
 	bool resume_send, resume_body;
 };
@@ -138,10 +145,10 @@ void fg_call_free(struct fg_call *call);
 void fg_call_forbid_reuse(struct fg_call *call);
 /* Readies a call from the pool for its next request. */
 void fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec);
+/* A line of the response's head, with its end; false: the call is to be given up, or is complete. */
+bool fg_call_take_head_line(struct fg_call *call, struct fg_str line);
 /* Task of call->resume. */
 void fg_call_run_resume(void *arg);
-/* Why a call ended that libcurl ended with code (a CURLcode). */
-enum fg_err fg_call_result(const struct fg_call *call, int code);
 
 /* ---- client.c */
 
@@ -153,6 +160,18 @@ struct fg_socket *fg_client_attach(struct fg_call *call, int fd);
 int fg_client_on_close(void *arg, int fd);
 /* Takes the call from libcurl and runs on_end. code: a CURLcode. Not inside libcurl. */
 void fg_client_end(struct fg_client *client, struct fg_call *call, int code);
+
+/* ---- result.c */
+
+/* Why a call ended that libcurl ended with code (a CURLcode). */
+enum fg_err fg_call_result(const struct fg_call *call, int code);
+
+/* ---- salvage.c */
+
+/* The connection of the call does not take its body any more: keeps what libcurl has not read, where it may be an answer. */
+void fg_salvage_take(struct fg_call *call);
+/* Runs the caller's callbacks for the answer kept, if it is a whole one; true: and the call is complete by it. */
+bool fg_salvage_tell(struct fg_call *call);
 
 /* ---- reuse.c */
 

@@ -4,6 +4,18 @@
 #include "base/ip.h"
 #include "client/client_internal.h"
 
+/*
+ * libcurl 7.88 puts HTTP/2 on a cleartext connection anew for each request: the second one on it is lost. There each
+ * request has a connection of its own.
+ */
+static bool
+has_broken_h2c(void)
+{
+	unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
+
+	return version >= 0x075800 && version < 0x080000;
+}
+
 enum fg_err
 fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_spec *spec, struct fg_arena *arena)
 {
@@ -30,6 +42,7 @@ fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_spec *spec, s
 	}
 	endpoint->url = fg_arena_cstr(arena, FG_ARENA_CONCAT(arena, scheme, name, FG_STR(":"), port, FG_STR("/")));
 	endpoint->version = spec->version;
+	endpoint->serves_once = spec->version == FG_HTTP_2 && !endpoint->tls && has_broken_h2c();
 	endpoint->connect_timeout = spec->connect_timeout;
 	endpoint->verify = spec->verify;
 	if (spec->ca_file != NULL)
@@ -78,8 +91,12 @@ fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy)
 	FG_ASSERT(url != NULL && curl_url_set(url, CURLUPART_URL, endpoint->url, 0) == CURLUE_OK);
 	FG_EASY_SET(easy, CURLOPT_CURLU, url);
 	FG_EASY_SET(easy, CURLOPT_HTTP_VERSION, http_version(endpoint));
-	if (endpoint->version == FG_HTTP_2)
+	if (endpoint->serves_once) {
+		FG_EASY_SET(easy, CURLOPT_FRESH_CONNECT, 1L);
+		FG_EASY_SET(easy, CURLOPT_FORBID_REUSE, 1L);
+	} else if (endpoint->version == FG_HTTP_2) {
 		FG_EASY_SET(easy, CURLOPT_PIPEWAIT, 1L);
+	}
 	FG_EASY_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)((endpoint->connect_timeout + FG_US_PER_MS - 1) / FG_US_PER_MS));
 	if (endpoint->tls)
 		apply_tls(endpoint, easy);

@@ -3,4 +3,6 @@ lib_libfaregate_a_SOURCES += \
 	lib/client/call.c \
 	lib/client/endpoint.c \
 	lib/client/reuse.c \
+	lib/client/result.c \
+	lib/client/salvage.c \
 	lib/client/head.c lib/client/head.h

@@ -106,7 +106,7 @@ bool fg_conf_may_compare(struct fg_conf *conf, size_t names);
 
 /* All mistakes sorted by file, line and column, one a line. At most FG_MAX_CONFIG_ERRORS; the rest is counted. */
 bool fg_conf_format_mistakes(const struct fg_conf *conf, struct fg_buf *out);
-/* As a JSON array of {"file", "line", "column", "path", "message"}. */
+/* As members of a JSON object: "errors", an array of {"file", "line", "column", "path", "message"}, and "left_out". */
 bool fg_conf_format_mistakes_json(const struct fg_conf *conf, struct fg_buf *out);
 
 #endif

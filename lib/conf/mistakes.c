@@ -210,7 +210,7 @@ fg_conf_format_mistakes_json(const struct fg_conf *conf, struct fg_buf *out)
 	size_t count;
 	const struct fg_conf_mistake **sorted = sort_mistakes(conf, &count);
 
-	(void)fg_buf_add_char(out, '[');
+	(void)fg_buf_add(out, FG_STR("\"errors\":["));
 	for (size_t i = 0; i < count; i++) {
 		const struct fg_conf_mistake *mistake = sorted[i];
 
@@ -223,6 +223,6 @@ fg_conf_format_mistakes_json(const struct fg_conf *conf, struct fg_buf *out)
 		(void)fg_buf_add(out, FG_STR("\"}"));
 	}
 	free(sorted);
-	(void)fg_buf_add_char(out, ']');
+	(void)fg_buf_printf(out, "],\"left_out\":%zu", conf->mistake_count - count);
 	return !out->failed;
 }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "core/config.h"
 #include "core/exchange.h"
 #include "core/identity.h"
 #include "core/log_sink.h"
@@ -46,19 +47,22 @@ add_escaped(struct fg_buf *line, struct fg_str text, size_t most, escape_fn *esc
 static bool
 escape_from(struct fg_buf *line, struct fg_str s, unsigned char lowest)
 {
+	size_t plain = 0;
 	bool ok = true;
 
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
+		if (c >= lowest && c < 0x7f && c != '"' && c != '\\')
+			continue;
+		ok &= fg_buf_append(line, s.p + plain, i - plain);
+		plain = i + 1;
 		if (c == '"' || c == '\\')
 			ok &= fg_buf_add_char(line, '\\') && fg_buf_add_char(line, (char)c);
-		else if (c < lowest || c >= 0x7f)
-			ok &= fg_buf_printf(line, "\\x%02x", c);
 		else
-			ok &= fg_buf_add_char(line, (char)c);
+			ok &= fg_buf_printf(line, "\\x%02x", c);
 	}
-	return ok;
+	return fg_buf_append(line, s.p + plain, s.len - plain) && ok;
 }
 
 /* The inside of a quoted field. */
@@ -93,6 +97,14 @@ query_of(const struct fg_exchange *x)
 	return fg_str_slice(uri->raw, fg_str_find(uri->raw, '?') + 1, uri->raw.len);
 }
 
+static struct fg_str
+redact(const struct fg_exchange *x, struct fg_str query, char *room, size_t size)
+{
+	const struct fg_config *config = x->gw->config;
+
+	return fg_query_redact(query, config->credential_params, config->credential_param_count, room, size);
+}
+
 /* Of the Referer, its own query redacted; in room when that changes anything. */
 static struct fg_str
 referer_of(const struct fg_exchange *x, char *room, size_t size)
@@ -103,7 +115,7 @@ referer_of(const struct fg_exchange *x, char *room, size_t size)
 
 	if (at > referer.len)
 		return referer;
-	query = fg_query_redact(fg_str_slice(referer, at, referer.len), redacted, sizeof(redacted));
+	query = redact(x, fg_str_slice(referer, at, referer.len), redacted, sizeof(redacted));
 	if (query.p != redacted)
 		return referer;
 	memcpy(room, referer.p, at);
@@ -121,20 +133,15 @@ status_of(const struct fg_exchange *x)
 
 /* ---- JSON */
 
-static void
-add_key(struct fg_buf *line, struct fg_str key)
-{
-	fg_buf_add(line, FG_STR(",\""));
-	fg_buf_add(line, key);
-	fg_buf_add(line, FG_STR("\":"));
-}
+/* A field's name as it stands in the line. */
+#define KEY(name) FG_STR(",\"" name "\":")
 
 static void
 add_text(struct fg_buf *line, struct fg_str key, struct fg_str value, size_t most)
 {
 	if (value.len == 0)
 		return;
-	add_key(line, key);
+	fg_buf_add(line, key);
 	fg_buf_add_char(line, '"');
 	add_escaped(line, value, most, fg_buf_add_json);
 	fg_buf_add_char(line, '"');
@@ -143,7 +150,7 @@ add_text(struct fg_buf *line, struct fg_str key, struct fg_str value, size_t mos
 static void
 add_count(struct fg_buf *line, struct fg_str key, int64_t number)
 {
-	add_key(line, key);
+	fg_buf_add(line, key);
 	fg_buf_add_u64(line, number > 0 ? (uint64_t)number : 0);
 }
 
@@ -156,7 +163,7 @@ add_span(struct fg_buf *line, struct fg_str key, fg_usec from, fg_usec to)
 
 	if (from == 0 || to == 0)
 		return;
-	add_key(line, key);
+	fg_buf_add(line, key);
 	fg_buf_add_u64(line, micros / FG_US_PER_MS);
 	fg_buf_append(line, decimals, sizeof(decimals));
 }
@@ -166,12 +173,12 @@ add_request_fields(struct fg_buf *line, const struct fg_exchange *x)
 {
 	char room[FG_MAX_TARGET_BYTES];
 
-	add_text(line, FG_STR("method"), x->req.method, SHORT_BYTES);
-	add_text(line, FG_STR("scheme"), x->req.scheme, SHORT_BYTES);
-	add_text(line, FG_STR("host"), x->req.host, SHORT_BYTES);
-	add_text(line, FG_STR("path"), path_of(x), PATH_BYTES);
-	add_text(line, FG_STR("query"), fg_query_redact(query_of(x), room, sizeof(room)), QUERY_BYTES);
-	add_text(line, FG_STR("protocol"), x->req.protocol, SHORT_BYTES);
+	add_text(line, KEY("method"), x->req.method, SHORT_BYTES);
+	add_text(line, KEY("scheme"), x->req.scheme, SHORT_BYTES);
+	add_text(line, KEY("host"), x->req.host, SHORT_BYTES);
+	add_text(line, KEY("path"), path_of(x), PATH_BYTES);
+	add_text(line, KEY("query"), redact(x, query_of(x), room, sizeof(room)), QUERY_BYTES);
+	add_text(line, KEY("protocol"), x->req.protocol, SHORT_BYTES);
 }
 
 static void
@@ -179,22 +186,22 @@ add_client_fields(struct fg_buf *line, const struct fg_exchange *x)
 {
 	char room[REFERER_BYTES + 1];
 
-	add_text(line, FG_STR("user_agent"), fg_headers_value(&x->req.headers, FG_HDR_USER_AGENT), AGENT_BYTES);
-	add_text(line, FG_STR("referer"), referer_of(x, room, sizeof(room)), REFERER_BYTES);
+	add_text(line, KEY("user_agent"), fg_headers_value(&x->req.headers, FG_HDR_USER_AGENT), AGENT_BYTES);
+	add_text(line, KEY("referer"), referer_of(x, room, sizeof(room)), REFERER_BYTES);
 }
 
 static void
 add_decision_fields(struct fg_buf *line, const struct fg_exchange *x)
 {
 	if (x->route != NULL)
-		add_text(line, FG_STR("route"), x->route->name, SHORT_BYTES);
+		add_text(line, KEY("route"), x->route->name, SHORT_BYTES);
 	if (x->service != NULL)
-		add_text(line, FG_STR("service"), x->service->name, SHORT_BYTES);
+		add_text(line, KEY("service"), x->service->name, SHORT_BYTES);
 	if (x->target != NULL)
-		add_text(line, FG_STR("target"), x->target->url, SHORT_BYTES);
+		add_text(line, KEY("target"), x->target->url, SHORT_BYTES);
 	if (x->identity != NULL) {
-		add_text(line, FG_STR("consumer"), x->identity->consumer, SHORT_BYTES);
-		add_text(line, FG_STR("auth"), x->identity->policy, SHORT_BYTES);
+		add_text(line, KEY("consumer"), x->identity->consumer, SHORT_BYTES);
+		add_text(line, KEY("auth"), x->identity->policy, SHORT_BYTES);
 	}
 }
 
@@ -207,22 +214,22 @@ format_json(struct fg_buf *line, const struct fg_exchange *x)
 	fg_buf_add(line, FG_STR("{\"time\":\""));
 	fg_buf_add(line, time);
 	fg_buf_add_char(line, '"');
-	add_count(line, FG_STR("status"), status_of(x));
-	add_text(line, FG_STR("reason"), fg_str_from(fg_err_token(x->reason)), SHORT_BYTES);
+	add_count(line, KEY("status"), status_of(x));
+	add_text(line, KEY("reason"), fg_str_from(fg_err_token(x->reason)), SHORT_BYTES);
 	add_request_fields(line, x);
 	add_decision_fields(line, x);
-	add_text(line, FG_STR("client"), x->req.client_text, SHORT_BYTES);
-	add_text(line, FG_STR("peer"), x->req.peer_text, SHORT_BYTES);
-	add_text(line, FG_STR("request_id"), x->req.id, SHORT_BYTES);
-	add_text(line, FG_STR("trace_id"), x->req.trace_id, SHORT_BYTES);
-	add_count(line, FG_STR("bytes_in"), x->received);
-	add_count(line, FG_STR("bytes_out"), x->sent);
-	add_span(line, FG_STR("duration_ms"), x->started, x->ended);
-	add_span(line, FG_STR("decide_ms"), x->started, x->decided);
-	add_span(line, FG_STR("connect_ms"), x->called, x->connected);
-	add_span(line, FG_STR("first_byte_ms"), x->called, x->first_byte);
+	add_text(line, KEY("client"), x->req.client_text, SHORT_BYTES);
+	add_text(line, KEY("peer"), x->req.peer_text, SHORT_BYTES);
+	add_text(line, KEY("request_id"), x->req.id, SHORT_BYTES);
+	add_text(line, KEY("trace_id"), x->req.trace_id, SHORT_BYTES);
+	add_count(line, KEY("bytes_in"), x->received);
+	add_count(line, KEY("bytes_out"), x->sent);
+	add_span(line, KEY("duration_ms"), x->started, x->ended);
+	add_span(line, KEY("decide_ms"), x->started, x->decided);
+	add_span(line, KEY("connect_ms"), x->called, x->connected);
+	add_span(line, KEY("first_byte_ms"), x->called, x->first_byte);
 	if (x->waiting_on != NULL)
-		add_text(line, FG_STR("waiting_on"), fg_str_from(x->waiting_on), SHORT_BYTES);
+		add_text(line, KEY("waiting_on"), fg_str_from(x->waiting_on), SHORT_BYTES);
 	add_client_fields(line, x);
 	fg_buf_add(line, FG_STR("}\n"));
 }
@@ -265,7 +272,7 @@ add_request_line(struct fg_buf *line, const struct fg_exchange *x)
 	add_escaped(line, path_of(x), PATH_BYTES, escape_combined);
 	if (query.len > 0)
 		fg_buf_add_char(line, '?');
-	add_escaped(line, fg_query_redact(query, room, sizeof(room)), QUERY_BYTES, escape_combined);
+	add_escaped(line, redact(x, query, room, sizeof(room)), QUERY_BYTES, escape_combined);
 	fg_buf_add_char(line, ' ');
 	add_escaped(line, x->req.protocol, SHORT_BYTES, escape_combined);
 	fg_buf_add(line, FG_STR("\" "));

@@ -34,9 +34,10 @@ void fg_access_log_reopen(struct fg_access_log *log); /* USR1 */
 /* The line for x, newline included, at the end of line. False when it does not fit there. */
 bool fg_access_log_format(struct fg_buf *line, const struct fg_exchange *x, enum fg_log_format format);
 /*
- * The query with the values of what looks like a credential replaced: itself when there is none, else a copy in room,
- * cut where that ends.
+ * The query with the values of what looks like a credential replaced, and of the parameters that the configuration says
+ * are one: itself when there is none, else a copy in room, cut where that ends.
  */
-struct fg_str fg_query_redact(struct fg_str query, char *room, size_t size);
+struct fg_str fg_query_redact(struct fg_str query, const struct fg_str *credentials, size_t credential_count, char *room,
+    size_t size);
 
 #endif

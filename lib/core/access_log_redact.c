@@ -64,6 +64,19 @@ is_credential(struct fg_str name)
 	return false;
 }
 
+/* What the configuration takes credentials from, as the service may spell it. */
+static bool
+is_listed(struct fg_str name, const struct fg_str *list, size_t count)
+{
+	char room[NAME_ROOM], its_room[NAME_ROOM];
+	struct fg_str end = count == 0 ? FG_STR_NONE : normalise(name, room);
+
+	for (size_t i = 0; i < count; i++)
+		if (fg_str_eq(normalise(list[i], its_room), end))
+			return true;
+	return false;
+}
+
 /* Where the parameter that begins at `at` ends, and where its name does. */
 static size_t
 parameter_end(struct fg_str query, size_t at, size_t *name_end)
@@ -76,15 +89,18 @@ parameter_end(struct fg_str query, size_t at, size_t *name_end)
 }
 
 struct fg_str
-fg_query_redact(struct fg_str query, char *room, size_t size)
+fg_query_redact(struct fg_str query, const struct fg_str *credentials, size_t credential_count, char *room, size_t size)
 {
 	size_t copied = 0, len = 0, name_end;
 
 	for (size_t at = 0, end; at < query.len; at = end + 1) {
-		struct fg_str keep;
+		struct fg_str keep, name;
 
 		end = parameter_end(query, at, &name_end);
-		if (name_end >= end || name_end + 1 == end || !is_credential(fg_str_slice(query, at, name_end)))
+		if (name_end >= end || name_end + 1 == end)
+			continue;
+		name = fg_str_slice(query, at, name_end);
+		if (!is_credential(name) && !is_listed(name, credentials, credential_count))
 			continue;
 		keep = fg_str_slice(query, copied, name_end + 1);
 		if (keep.len + 3 > size - len)

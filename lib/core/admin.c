@@ -119,6 +119,7 @@ fg_admin_answer(struct fg_exchange *x)
 		if (!fg_str_eq(name, pages[i].name))
 			continue;
 		if (x->req.method_id == FG_METHOD_GET || x->req.method_id == FG_METHOD_HEAD) {
+			fg_exchange_trace(x, "admin", "page", FG_STR_FMT, FG_STR_ARG(fg_str_slice(name, 1, name.len)));
 			pages[i].answer(x);
 			return;
 		}

@@ -155,6 +155,50 @@ collect_identity_headers(struct fg_config *config)
 }
 
 static void
+count_param(void *arg, struct fg_str name)
+{
+	(void)name;
+	++*(size_t *)arg;
+}
+
+struct param_list {
+	struct fg_str *v;
+	size_t count;
+};
+
+static void
+add_param(void *arg, struct fg_str name)
+{
+	struct param_list *list = arg;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (fg_str_eq(list->v[i], name))
+			return;
+	list->v[list->count++] = name;
+}
+
+static void
+each_credential_param(struct fg_config *config, void (*fn)(void *arg, struct fg_str name), void *arg)
+{
+	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
+		for (size_t k = 0; fg_filter_types[i]->each_credential_param != NULL && k < config->policies[i].count; k++)
+			fg_filter_types[i]->each_credential_param(config->policies[i].v[k], fn, arg);
+}
+
+static void
+collect_credential_params(struct fg_config *config)
+{
+	struct param_list list = {.count = 0};
+	size_t most = 0;
+
+	each_credential_param(config, count_param, &most);
+	list.v = FG_ARENA_ARRAY(&config->arena, struct fg_str, most);
+	each_credential_param(config, add_param, &list);
+	config->credential_params = list.v;
+	config->credential_param_count = list.count;
+}
+
+static void
 finish(struct fg_config_draft *draft)
 {
 	struct fg_config *config = &draft->config;
@@ -171,6 +215,7 @@ finish(struct fg_config_draft *draft)
 		config->routes[i] = &draft->routes[i].route;
 	fg_config_keep_policies(draft);
 	collect_identity_headers(config);
+	collect_credential_params(config);
 }
 
 static void

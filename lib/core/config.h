@@ -107,6 +107,8 @@ struct fg_config {
 	struct fg_admin_conf admin;
 	const struct fg_policies *policies; /* one a filter, in the order of fg_filter_types */
 	struct fg_header_set identity_headers; /* taken out of what clients send */
+	const struct fg_str *credential_params; /* of queries: never logged */
+	size_t credential_param_count;
 };
 
 /* A worker's connection to the store; NULL: the configuration has none, or there is no loop. */
@@ -123,7 +125,7 @@ const struct fg_policies *fg_config_policies(const struct fg_config *config, con
 enum fg_err fg_config_load(struct fg_config **out, const char *file, struct fg_buf *errors) FG_MUST_CHECK;
 /* The same, for a command that only looks at it. */
 enum {
-	FG_CONFIG_JSON = 1,   /* the mistakes as a JSON array of {"file", "line", "column", "path", "message"} */
+	FG_CONFIG_JSON = 1,   /* the mistakes as members of a JSON object (conf/conf.h) */
 	FG_CONFIG_STREAM = 2, /* file may be a pipe or a terminal, which is read to its end */
 };
 enum fg_err fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *errors, unsigned flags)

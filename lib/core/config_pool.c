@@ -85,6 +85,9 @@ parse_address(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 		if (path.len == 0 || path.p[0] != '/')
 			fg_conf_error(conf, node, FG_STR_FMT " has no absolute path; write unix:/PATH",
 			    FG_STR_ARG(fg_conf_quote(conf, text)));
+		else if (path.p[path.len - 1] == '/')
+			fg_conf_error(conf, node, FG_STR_FMT " is a folder; write the socket's own name behind it",
+			    FG_STR_ARG(fg_conf_quote(conf, text)));
 		else if (path.len > MAX_UNIX_PATH)
 			fg_conf_error(conf, node, "the path of a socket has at most %d bytes, this one %zu", MAX_UNIX_PATH, path.len);
 	} else if (!fg_str_starts_with(text, FG_STR("tcp:"))) {

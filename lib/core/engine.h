@@ -32,6 +32,8 @@ void fg_engine_send_head(struct fg_exchange *x);
 void fg_engine_respond(struct fg_exchange *x);
 /* Ends an exchange whose head has been sent, or has to be broken off without one. err: why, for the log. */
 void fg_engine_break(struct fg_exchange *x, enum fg_err err);
+/* Has the filters release what they hold; once. */
+void fg_engine_end_filters(struct fg_exchange *x);
 /* The whole response has gone to the front. */
 void fg_engine_complete(struct fg_exchange *x);
 /* Sends what is left of x->own_body as far as the front takes it. */

@@ -200,6 +200,8 @@ fg_exchange_free(struct fg_exchange *x)
 
 	FG_CHECK_MAGIC(x, FG_EXCHANGE_MAGIC);
 	FG_ASSERT(x->call == NULL && x->front == NULL && x->await == NULL);
+	if (x->state != FG_X_DONE)
+		fg_engine_end_filters(x); /* one that was decided and went no further */
 	x->magic = 0;
 	if (x->prev != NULL)
 		x->prev->next = x->next;

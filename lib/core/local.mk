@@ -8,10 +8,12 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/edit_keys.c lib/core/edit_keys.h \
 	lib/core/engine.h \
 	lib/core/exchange.c lib/core/exchange.h \
+	lib/core/fetch.c lib/core/fetch.h \
 	lib/core/forward.c \
 	lib/core/headers.c lib/core/headers.h \
 	lib/core/health.c lib/core/health.h \
 	lib/core/identity.c lib/core/identity.h \
+	lib/core/key_source.c lib/core/key_source.h lib/core/key_store.c lib/core/key_store.h \
 	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \
 	lib/core/pipeline.c \
@@ -19,7 +21,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/reply.c \
 	lib/core/request.c \
 	lib/core/service.c lib/core/service.h \
-	lib/core/stats.c lib/core/stats.h lib/core/stats_file.c lib/core/stats_layout.h \
+	lib/core/stats.c lib/core/stats.h lib/core/stats_cells.c lib/core/stats_file.c lib/core/stats_layout.h \
 	lib/core/stats_prometheus.c lib/core/stats_read.c lib/core/stats_report.c
 lib_libfaregate_a_SOURCES += \
 	lib/core/router.h lib/core/router_int.h lib/core/router_build.c lib/core/router_check.c \

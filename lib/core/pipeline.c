@@ -136,7 +136,7 @@ run_filters(struct fg_exchange *x, enum fg_next next)
 			fg_exchange_trace(x, filter->type->name, "continue", "%s", "");
 	}
 	FG_ASSERT((next == FG_SUSPEND) == (x->state == FG_X_SUSPENDED));
-	FG_ASSERT(next != FG_RESPOND || x->terminal == FG_TERMINAL_REFUSED);
+	FG_ASSERT(next != FG_RESPOND || x->terminal == FG_TERMINAL_REFUSED || x->terminal == FG_TERMINAL_ANSWERED);
 	if (next == FG_CONTINUE)
 		decide_terminal(x);
 }
@@ -404,6 +404,17 @@ fg_engine_pump_own_body(struct fg_exchange *x)
 
 /* ---- the end */
 
+void
+fg_engine_end_filters(struct fg_exchange *x)
+{
+	for (size_t i = x->filter_at; i > 0; i--) {
+		const struct fg_filter *filter = &x->route->filters[i - 1];
+
+		if (filter->type->on_done != NULL)
+			filter->type->on_done(filter->conf, x->filter_ctx[i - 1], x);
+	}
+}
+
 /* Everything that an exchange leaves behind: filters' memory, counters, the log line. Once. */
 static void
 settle(struct fg_exchange *x)
@@ -412,12 +423,7 @@ settle(struct fg_exchange *x)
 	x->ended = fg_loop_clock(x->gw->loop)->mono;
 	give_up_forwarding(x);
 	fg_timer_stop(&x->deadline);
-	for (size_t i = x->filter_at; i > 0; i--) {
-		const struct fg_filter *filter = &x->route->filters[i - 1];
-
-		if (filter->type->on_done != NULL)
-			filter->type->on_done(filter->conf, x->filter_ctx[i - 1], x);
-	}
+	fg_engine_end_filters(x);
 	if (x->gw->stats != NULL) {
 		fg_stats_count_exchange(x->gw->stats, x->gw->worker, x);
 		atomic_fetch_sub_explicit(

@@ -21,35 +21,14 @@ static const fg_usec bounds[FG_STATS_BUCKETS - 1] = FG_STATS_BOUNDS;
 
 /* ---- series by name */
 
-/* FNV-1a: the same in every process that maps the file, unlike fg_str_hash(). Names are the configuration's. */
-static uint64_t
-name_hash(struct fg_str name)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < name.len; i++)
-		hash = (hash ^ (unsigned char)name.p[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
-/* kind and name in one; a name that is too long keeps its beginning, then a hash of the whole. */
+/* kind and name in one. */
 static void
 format_name(char out[FG_STATS_NAME_BYTES], const char *kind, struct fg_str name)
 {
-	size_t kind_len = strlen(kind), room = FG_STATS_NAME_BYTES - 1 - kind_len, keep = name.len;
+	size_t kind_len = strlen(kind);
 
-	if (keep > room) {
-		keep = room - 17;
-		/* Not in the middle of a character. */
-		while (keep > 0 && ((unsigned char)name.p[keep] & 0xc0) == 0x80)
-			keep--;
-	}
-	memset(out, 0, FG_STATS_NAME_BYTES);
 	memcpy(out, kind, kind_len);
-	if (keep > 0)
-		memcpy(out + kind_len, name.p, keep);
-	if (keep < name.len)
-		snprintf(out + kind_len + keep, 18, "~%016llx", (unsigned long long)name_hash(name));
+	fg_stats_format_name(out + kind_len, FG_STATS_NAME_BYTES - kind_len, name);
 }
 
 /* A new series of that name; NULL when all are in use. */
@@ -79,7 +58,7 @@ series_find(struct fg_stats *stats, const char *kind, struct fg_str name, unsign
 
 	format_name(full, kind, name);
 	/* The table is at most half full, so a free entry ends every search. */
-	for (uint32_t at = (uint32_t)name_hash(fg_str_from(full)) & mask;; at = (at + 1) & mask) {
+	for (uint32_t at = (uint32_t)fg_stats_name_hash(fg_str_from(full)) & mask;; at = (at + 1) & mask) {
 		uint32_t entry = atomic_load_explicit(&stats->index[at], memory_order_acquire);
 
 		if (entry == 0 && mine == NULL) {

@@ -22,7 +22,7 @@ struct fg_stats;
 
 /* Upper bounds of the latency buckets, in microseconds; one more bucket is for what is above the last. */
 #define FG_STATS_BOUNDS {1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000}
-enum { FG_STATS_BUCKETS = 14, FG_STATS_NAME_BYTES = 112, FG_STATS_MAX_WORKERS = 512 };
+enum { FG_STATS_BUCKETS = 14, FG_STATS_NAME_BYTES = 112, FG_STATS_LABEL_BYTES = 40, FG_STATS_MAX_WORKERS = 512 };
 
 /* Of one route or one service. */
 struct fg_stats_series {
@@ -114,6 +114,25 @@ void fg_stats_set_pool(struct fg_stats *stats, pid_t pid, uint64_t generation, f
 void fg_stats_set_refused(struct fg_stats *stats, fg_usec wall);
 void fg_stats_get_pool(const struct fg_stats *stats, struct fg_stats_pool *pool);
 uint64_t fg_stats_generation(const struct fg_stats *stats);
+
+/*
+ * Numbers by policy: counters and gauges of filters, with the labels `policy` and one more. A number begins at 0 when it is
+ * first asked for, and is found by its labels again after a reload. What finds no place (FG_MAX_STATS_CELLS) is one number
+ * with the labels "_other".
+ */
+enum fg_stats_family {
+	FG_FAMILY_AUTH,         /* attempts of authentication; outcome: "accepted", or a reason */
+	FG_FAMILY_TOKEN_CACHE,  /* outcome: "hit", "miss" */
+	FG_FAMILY_KEY_FETCHES,  /* outcome: "changed", "unchanged", "failed" */
+	FG_FAMILY_KEYS_AGE,     /* set to the wall time when they were known to be right; shown as an age */
+	FG_FAMILY_REVOCATIONS_AGE,
+	FG_FAMILIES,
+};
+
+/* label: empty for families that have `policy` alone. Never NULL. Cheap enough for what is rare; keep it for what is not. */
+_Atomic uint64_t *fg_stats_cell(struct fg_stats *stats, enum fg_stats_family family, struct fg_str policy, struct fg_str label);
+/* 0 where there is no such number. */
+uint64_t fg_stats_cell_get(const struct fg_stats *stats, enum fg_stats_family family, struct fg_str policy, struct fg_str label);
 
 /* Prometheus text format 0.0.4. Series without a single exchange are left out, so the size follows use. */
 bool fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);

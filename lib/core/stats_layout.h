@@ -7,11 +7,20 @@
 
 #include <stdalign.h>
 
+#include "base/limits.h"
 #include "base/shared.h"
 #include "core/stats.h"
 
 /* Series that always are there, in this order. */
 enum { FG_SERIES_ROUTE_OTHER, FG_SERIES_SERVICE_OTHER, FG_SERIES_ROUTE_NONE, FG_SERIES_ROUTE_ADMIN, FG_SERIES_FIXED };
+
+/* A number of a policy. It never changes its place once it is taken. */
+struct fg_stats_cell {
+	_Atomic uint32_t taken;  /* 0: free; 1: being named; 2: in use */
+	uint32_t family;
+	_Atomic uint64_t value;
+	char policy[FG_STATS_NAME_BYTES], label[FG_STATS_LABEL_BYTES]; /* NUL-terminated */
+};
 
 struct fg_stats_shared {
 	uint32_t series_max;    /* fixed from here on */
@@ -24,6 +33,9 @@ struct fg_stats_shared {
 
 	alignas(64) _Atomic uint64_t counters[FG_COUNT_MAX];
 	alignas(64) _Atomic uint64_t reasons[FG_ERR_COUNT];
+	struct {
+		alignas(64) struct fg_stats_cell cell;
+	} cells[FG_MAX_STATS_CELLS + FG_FAMILIES]; /* a hash table, then one a family for what finds no place */
 	struct {
 		alignas(64) struct fg_stats_worker worker; /* a cache line of its own */
 	} workers[FG_STATS_MAX_WORKERS];
@@ -47,6 +59,22 @@ fg_stats_load(const _Atomic uint64_t *number)
 {
 	return atomic_load_explicit(number, memory_order_relaxed);
 }
+
+/* ---- stats_cells.c */
+
+/* The metric of each family. */
+struct fg_stats_family_info {
+	const char *name, *type, *label, *help; /* label: of the second one; NULL: none */
+	bool is_time;                           /* a moment, shown as its age; 0: not yet, not shown */
+};
+extern const struct fg_stats_family_info fg_stats_families[FG_FAMILIES];
+
+/* Cell number n (below FG_MAX_STATS_CELLS + FG_FAMILIES) when it is in use; NULL otherwise. */
+const struct fg_stats_cell *fg_stats_cell_at(const struct fg_stats *stats, size_t n);
+/* FNV-1a: the same in every process that maps the file, unlike fg_str_hash(). Names are the configuration's. */
+uint64_t fg_stats_name_hash(struct fg_str name);
+/* name, NUL-terminated and the rest zeros; one that is too long keeps its beginning, then a hash of the whole. */
+void fg_stats_format_name(char *out, size_t size, struct fg_str name);
 
 /* ---- stats_read.c */
 

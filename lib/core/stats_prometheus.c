@@ -179,17 +179,61 @@ add_pool(struct fg_buf *out, const struct fg_stats *stats)
 	add_number(out, fg_stats_get(stats, FG_COUNT_RELOADS_REFUSED));
 }
 
+static void
+add_cell(struct fg_buf *out, const struct fg_stats_family_info *family, const struct fg_stats_cell *cell, fg_usec now_wall)
+{
+	uint64_t value = fg_stats_load(&cell->value), now = (uint64_t)now_wall;
+
+	if (family->is_time && value == 0)
+		return;
+	fg_buf_printf(out, "%s{policy=", family->name);
+	add_label(out, fg_str_from(cell->policy));
+	if (family->label != NULL) {
+		fg_buf_printf(out, ",%s=", family->label);
+		add_label(out, fg_str_from(cell->label));
+	}
+	fg_buf_add_char(out, '}');
+	if (!family->is_time) {
+		add_number(out, value);
+		return;
+	}
+	fg_buf_add_char(out, ' ');
+	fg_stats_add_seconds(out, now > value ? now - value : 0);
+	fg_buf_add_char(out, '\n');
+}
+
+/* Families that nothing was counted in are left out. */
+static void
+add_families(struct fg_buf *out, const struct fg_stats *stats, fg_usec now_wall)
+{
+	for (unsigned f = 0; f < FG_FAMILIES; f++) {
+		const struct fg_stats_family_info *family = &fg_stats_families[f];
+		bool has_head = false;
+
+		for (size_t n = 0; n < FG_MAX_STATS_CELLS + FG_FAMILIES; n++) {
+			const struct fg_stats_cell *cell = fg_stats_cell_at(stats, n);
+
+			if (cell == NULL || cell->family != f)
+				continue;
+			if (!has_head)
+				add_head(out, family->name, family->type, family->help);
+			has_head = true;
+			add_cell(out, family, cell, now_wall);
+		}
+	}
+}
+
 bool
 fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out)
 {
 	struct fg_stats_snapshot snap;
 
-	(void)now_wall;
 	add_pool(out, stats);
 	for (size_t i = 0; i < FG_ARRAY_LEN(scalar_counters); i++)
 		add_scalar(out, scalar_counters[i].name, "counter", scalar_counters[i].help,
 		    fg_stats_get(stats, scalar_counters[i].counter));
 	add_outcomes(out, stats);
+	add_families(out, stats, now_wall);
 	for (size_t i = 0; i < FG_ARRAY_LEN(series_metrics); i++) {
 		struct fg_str kind =
 		    strcmp(series_metrics[i].label, "route") == 0 ? FG_STR("route:") : FG_STR("service:");

@@ -82,6 +82,8 @@ struct fg_filter_type {
 	 * own are removed before any filter runs, in all spellings. conf is one policy. NULL: none.
 	 */
 	void (*each_identity_header)(const void *policy, void (*fn)(void *arg, struct fg_str name), void *arg);
+	/* Calls fn for each parameter of a query that holds a credential: its value is never logged. NULL: none. */
+	void (*each_credential_param)(const void *policy, void (*fn)(void *arg, struct fg_str name), void *arg);
 	/* Memory that the workers of a pool share: of what kind, and how much when a pool starts (reloads keep it, so with
 	   room). NULL: none. */
 	const struct fg_shared_kind *shared;

@@ -3,6 +3,7 @@
 #define FG_FILTER_FILTER_LIST_H
 
 #define FG_FILTER_LIST(X) \
+	X(auth) \
 	X(request) \
 	X(response)
 

@@ -37,7 +37,7 @@ void fg_offload_free(struct fg_offload *offload);
 
 /* False when the queue is full or no thread can be made: done will not be called. */
 bool fg_offload_start(struct fg_offload *offload, struct fg_job *job, fg_job_work_fn *work, fg_job_done_fn *done);
-/* done still comes, later, with cancelled. A job that no thread has taken yet gives up its place in the queue. Not after done. */
+/* done still comes, later, with cancelled. A job that no thread has taken gives up its place in the queue. Not after done. */
 void fg_offload_cancel(struct fg_offload *offload, struct fg_job *job);
 
 #endif

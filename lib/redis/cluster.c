@@ -128,6 +128,9 @@ fg_redis_cluster_take(struct fg_redis *redis, const struct fg_redis_where *from,
 void
 fg_redis_cluster_refresh(struct fg_redis *redis)
 {
+	/* Each query to a slot that nobody has would ask again. */
+	if (redis->has_map && fg_redis_now(redis) - redis->discovery.ended_at < redis->options.backoff_min)
+		return;
 	fg_redis_discovery_start(&redis->discovery);
 }
 

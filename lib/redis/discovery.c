@@ -49,6 +49,7 @@ finish(struct fg_redis_discovery *discovery)
 	fg_timer_stop(&discovery->timer);
 	fg_redis_conn_close(&discovery->conn);
 	discovery->is_running = false;
+	discovery->ended_at = fg_redis_now(discovery->redis);
 }
 
 static void

@@ -1,6 +1,7 @@
 lib_libfaregate_a_SOURCES += \
 	lib/redis/redis.h lib/redis/redis_internal.h lib/redis/redis.c \
 	lib/redis/address.c \
+	lib/redis/answer.c \
 	lib/redis/breaker.c \
 	lib/redis/cluster.c \
 	lib/redis/conn.c \

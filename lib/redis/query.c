@@ -1,5 +1,5 @@
 /*
- * A query, from the user's call to the user's callback: made and sent, answered, refused, redirected or out of time.
+ * A query, from the user's call to the user's callback: made, sent on its way, cancelled, out of time, ended.
  * A query whose callback has run, or was cancelled, while its reply is due stays in its connection's queue with no
  * callback, so that the replies behind it find theirs.
  */
@@ -11,8 +11,6 @@
 enum {
 	KEPT_QUERIES = 256,        /* idle ones kept for use again */
 	KEPT_BYTES = 4096,         /* of a command's memory, with them */
-	RETRY_USEC = 3 * FG_US_PER_MS, /* after TRYAGAIN */
-	COMPLAINT_USEC = 60 * FG_US_PER_S,
 };
 
 /* ---- making */
@@ -40,8 +38,8 @@ take_query(struct fg_redis *redis)
 	return query;
 }
 
-static void
-recycle(struct fg_redis_query *query)
+void
+fg_redis_query_recycle(struct fg_redis_query *query)
 {
 	struct fg_redis *redis = query->redis;
 
@@ -65,27 +63,58 @@ fg_redis_query_forget(struct fg_redis_query *query)
 	free(query);
 }
 
-static void
-add_length(struct fg_buf *out, char kind, size_t n)
+/* Bytes that a command takes at most: each item has "$", a length of up to 20 digits, and two line ends. */
+static size_t
+room_for(const struct fg_str *items, size_t count)
 {
-	fg_buf_add_char(out, kind);
-	fg_buf_add_u64(out, n);
-	fg_buf_add(out, FG_STR("\r\n"));
-}
+	size_t room = 0;
 
-static void
-add_bulk(struct fg_buf *out, struct fg_str s)
-{
-	add_length(out, '$', s.len);
-	fg_buf_add(out, s);
-	fg_buf_add(out, FG_STR("\r\n"));
-}
-
-static void
-add_bulks(struct fg_buf *out, const struct fg_str *items, size_t count)
-{
 	for (size_t i = 0; i < count; i++)
-		add_bulk(out, items[i]);
+		room += items[i].len + 25;
+	return room;
+}
+
+static char *
+put_number(char *p, size_t n)
+{
+	char digits[20], *first = digits + sizeof(digits);
+
+	do
+		*--first = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	return mempcpy(p, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+static char *
+put_length(char *p, char kind, size_t n)
+{
+	*p++ = kind;
+	p = put_number(p, n);
+	return mempcpy(p, "\r\n", 2);
+}
+
+static char *
+put_bulks(char *p, const struct fg_str *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		p = put_length(p, '$', items[i].len);
+		if (items[i].len > 0)
+			p = mempcpy(p, items[i].p, items[i].len);
+		p = mempcpy(p, "\r\n", 2);
+	}
+	return p;
+}
+
+/* False when it is too large. */
+static bool
+make_command(struct fg_redis_query *query, const struct fg_str *argv, size_t argc)
+{
+	char *begin = fg_buf_reserve(&query->bytes, 25 + room_for(argv, argc));
+
+	if (begin == NULL)
+		return false;
+	query->bytes.len = (size_t)(put_bulks(put_length(begin, '*', argc), argv, argc) - begin);
+	return true;
 }
 
 void
@@ -106,15 +135,13 @@ fg_redis_query_own(struct fg_redis *redis, const struct fg_str *argv, size_t arg
 	query->is_own = true;
 	query->fn = fn;
 	query->arg = arg;
-	add_length(&query->bytes, '*', argc);
-	add_bulks(&query->bytes, argv, argc);
-	FG_ASSERT(!query->bytes.failed);
+	FG_ASSERT(make_command(query, argv, argc));
 	return query;
 }
 
 /* A user's query, its bytes made: on its way. */
 static struct fg_redis_query *
-launch(struct fg_redis_query *query, fg_redis_fn *on_reply, void *arg)
+launch(struct fg_redis_query *query, bool is_made, fg_redis_fn *on_reply, void *arg)
 {
 	struct fg_redis *redis = query->redis;
 
@@ -123,7 +150,7 @@ launch(struct fg_redis_query *query, fg_redis_fn *on_reply, void *arg)
 	redis->stats.queries++;
 	redis->stats.in_flight++;
 	fg_redis_query_set_deadline(query);
-	if (query->bytes.failed)
+	if (!is_made)
 		fg_redis_query_fail_later(query, FG_ERR_STORE_ERROR);
 	else if (redis->open_count > FG_MAX_REDIS_QUERIES)
 		fg_redis_query_fail_later(query, FG_ERR_STORE_UNAVAILABLE);
@@ -142,24 +169,28 @@ struct fg_redis_query *
 fg_redis_eval(struct fg_redis *redis, const struct fg_redis_script *script, const struct fg_str *keys, size_t key_count,
     const struct fg_str *args, size_t arg_count, fg_redis_fn *on_reply, void *arg)
 {
+	static const struct fg_str evalsha = FG_STR_INIT("$7\r\nEVALSHA\r\n$40\r\n");
 	struct fg_redis_query *query = take_query(redis);
-	struct fg_buf *out = &query->bytes;
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%zu", key_count);
+	char number[20];
+	struct fg_str count = {number, (size_t)(put_number(number, key_count) - number)};
+	char *begin = fg_buf_reserve(&query->bytes, 128 + room_for(keys, key_count) + room_for(args, arg_count)), *p = begin;
 
 	FG_ASSERT(key_count > 0);
 	query->script = script;
 	query->slot = slot_of(redis, keys[0]);
 	query->argc = (unsigned)(3 + key_count + arg_count);
-	add_length(out, '*', query->argc);
-	fg_buf_add(out, FG_STR("$7\r\nEVALSHA\r\n$40\r\n"));
-	fg_buf_append(out, script->sha1, FG_REDIS_SHA1_HEX);
-	fg_buf_add(out, FG_STR("\r\n"));
-	query->tail_at = out->len;
-	add_bulk(out, (struct fg_str){digits, (size_t)len});
-	add_bulks(out, keys, key_count);
-	add_bulks(out, args, arg_count);
-	return launch(query, on_reply, arg);
+	if (begin != NULL) {
+		p = put_length(p, '*', query->argc);
+		p = mempcpy(p, evalsha.p, evalsha.len);
+		p = mempcpy(p, script->sha1, FG_REDIS_SHA1_HEX);
+		p = mempcpy(p, "\r\n", 2);
+		query->tail_at = (size_t)(p - begin);
+		p = put_bulks(p, &count, 1);
+		p = put_bulks(p, keys, key_count);
+		p = put_bulks(p, args, arg_count);
+		query->bytes.len = (size_t)(p - begin);
+	}
+	return launch(query, begin != NULL, on_reply, arg);
 }
 
 struct fg_redis_query *
@@ -170,9 +201,7 @@ fg_redis_command(struct fg_redis *redis, struct fg_str key, const struct fg_str 
 
 	FG_ASSERT(argc > 0);
 	query->slot = slot_of(redis, key);
-	add_length(&query->bytes, '*', argc);
-	add_bulks(&query->bytes, argv, argc);
-	return launch(query, on_reply, arg);
+	return launch(query, make_command(query, argv, argc), on_reply, arg);
 }
 
 void
@@ -233,7 +262,7 @@ fg_redis_query_end(struct fg_redis_query *query, enum fg_err err, const struct f
 	fg_redis_list_remove(&query->place);
 	if (query->fn != NULL)
 		tell(query, err, reply);
-	recycle(query);
+	fg_redis_query_recycle(query);
 }
 
 void
@@ -311,7 +340,7 @@ fg_redis_cancel(struct fg_redis_query *query)
 	redis->stats.in_flight--;
 	fg_redis_list_remove(&query->due);
 	if (query->state != FG_REDIS_Q_SENT)
-		recycle(query);
+		fg_redis_query_recycle(query);
 }
 
 /* ---- time */
@@ -321,7 +350,7 @@ expire(struct fg_redis_query *query)
 {
 	struct fg_redis *redis = query->redis;
 	struct fg_redis_node *node = query->is_own ? NULL : query->node;
-	enum fg_err err = query->state == FG_REDIS_Q_RETRYING ? FG_ERR_STORE_NOT_READY : FG_ERR_STORE_TIMEOUT;
+	enum fg_err err = query->was_put_off ? FG_ERR_STORE_NOT_READY : FG_ERR_STORE_TIMEOUT;
 
 	if (query->state == FG_REDIS_Q_SENT)
 		tell(query, err, NULL); /* and its place is kept for the late reply */
@@ -360,121 +389,4 @@ fg_redis_query_on_retry(struct fg_timer *timer, void *arg)
 
 	(void)timer;
 	fg_redis_query_dispatch_all(&redis->retrying);
-}
-
-/* ---- replies */
-
-enum fg_err
-fg_redis_query_classify(struct fg_str text)
-{
-	static const struct {
-		struct fg_str word;
-		enum fg_err err;
-	} known[] = {
-	    {FG_STR_INIT("LOADING"), FG_ERR_STORE_NOT_READY}, {FG_STR_INIT("READONLY"), FG_ERR_STORE_NOT_READY},
-	    {FG_STR_INIT("MASTERDOWN"), FG_ERR_STORE_NOT_READY}, {FG_STR_INIT("CLUSTERDOWN"), FG_ERR_STORE_NOT_READY},
-	    {FG_STR_INIT("BUSY"), FG_ERR_STORE_NOT_READY}, {FG_STR_INIT("NOREPLICAS"), FG_ERR_STORE_NOT_READY},
-	    {FG_STR_INIT("TRYAGAIN"), FG_ERR_STORE_NOT_READY}, {FG_STR_INIT("OOM"), FG_ERR_STORE_FULL},
-	    {FG_STR_INIT("WRONGPASS"), FG_ERR_STORE_REFUSED}, {FG_STR_INIT("NOAUTH"), FG_ERR_STORE_REFUSED},
-	    {FG_STR_INIT("NOPERM"), FG_ERR_STORE_REFUSED},
-	};
-	struct fg_str word = fg_str_slice(text, 0, fg_str_find(text, ' '));
-
-	for (size_t i = 0; i < FG_ARRAY_LEN(known); i++)
-		if (fg_str_eq(word, known[i].word))
-			return known[i].err;
-	/* Before Redis 7 a script's error came inside another: "ERR Error running script (…): @user_script:1: -OOM …". */
-	if (fg_str_starts_with(text, FG_STR("ERR Error running script")))
-		for (size_t at = 0; at + 2 < text.len; at++)
-			if (text.p[at] == ' ' && text.p[at + 1] == '-')
-				return fg_redis_query_classify(fg_str_slice(text, at + 2, text.len));
-	return FG_ERR_STORE_ERROR;
-}
-
-/* What Redis said, for whoever has to mend it; not for each request. */
-static void
-complain(struct fg_redis *redis, const struct fg_redis_node *node, enum fg_err err, struct fg_str text)
-{
-	char buf[FG_REDIS_HOST_BYTES + 16];
-	fg_usec now = fg_redis_now(redis);
-
-	if (redis->complained_at != 0 && now - redis->complained_at < COMPLAINT_USEC)
-		return;
-	redis->complained_at = now;
-	FG_LOG(redis->log, ERROR, "redis", "the store answers with an error (told once a minute)",
-	    FG_F_STR("node", fg_redis_where_format(&node->where, buf)), FG_F_CSTR("reason", fg_err_token(err)),
-	    FG_F_STR("error", fg_str_slice(text, 0, 200)));
-}
-
-/* Redis said that it did nothing, and where or how to ask again. False when that is not so, or no use. */
-static bool
-ask_again(struct fg_redis_query *query, struct fg_str text)
-{
-	struct fg_redis *redis = query->redis;
-	bool moved = fg_str_starts_with(text, FG_STR("MOVED "));
-	struct fg_redis_node *node;
-
-	if (query->script != NULL && !query->sends_source && fg_str_starts_with(text, FG_STR("NOSCRIPT"))) {
-		redis->stats.scripts_loaded++;
-		query->sends_source = true;
-		return fg_redis_conn_send(&query->node->conn, query);
-	}
-	if (redis->spec.mode != FG_REDIS_CLUSTER)
-		return false;
-	if (fg_str_starts_with(text, FG_STR("TRYAGAIN"))) {
-		redis->stats.retries++;
-		query->state = FG_REDIS_Q_RETRYING;
-		query->asking = false;
-		fg_redis_list_add(&redis->retrying, &query->place);
-		if (!fg_timer_is_active(&redis->retry))
-			fg_timer_start(&redis->retry, RETRY_USEC);
-		return true;
-	}
-	if ((!moved && !fg_str_starts_with(text, FG_STR("ASK "))) || ++query->hops > FG_MAX_REDIS_REDIRECTS)
-		return false;
-	node = fg_redis_cluster_redirect(redis, query->node, text, moved);
-	if (node == NULL)
-		return false;
-	redis->stats.redirects++;
-	query->asking = !moved;
-	query->sends_source = false;
-	fg_redis_node_submit(node, query);
-	return true;
-}
-
-static void
-on_error(struct fg_redis_query *query, const struct fg_redis_reply *reply)
-{
-	struct fg_redis *redis = query->redis;
-	struct fg_redis_node *node = query->node;
-	enum fg_err err = query->hops > FG_MAX_REDIS_REDIRECTS ? FG_ERR_STORE_NOT_READY : fg_redis_query_classify(reply->str);
-
-	if (err != FG_ERR_STORE_NOT_READY) {
-		fg_redis_breaker_succeed(&node->breaker);
-		complain(redis, node, err, reply->str);
-	}
-	fg_redis_query_end(query, err, reply);
-	if (err == FG_ERR_STORE_NOT_READY)
-		fg_redis_node_fail(node, err, reply->str);
-}
-
-void
-fg_redis_query_on_reply(struct fg_redis_query *query, const struct fg_redis_reply *reply)
-{
-	struct fg_redis *redis = query->redis;
-
-	FG_CHECK_MAGIC(query, FG_REDIS_QUERY_MAGIC);
-	if (query->fn == NULL) {
-		redis->stats.late_replies++;
-		recycle(query);
-	} else if (query->is_own) {
-		fg_redis_query_end(query, reply->type == FG_REDIS_ERROR ? fg_redis_query_classify(reply->str) : FG_OK, reply);
-	} else if (reply->type != FG_REDIS_ERROR) {
-		redis->stats.round_trips++;
-		redis->stats.round_trip_sum += fg_redis_now(redis) - query->started;
-		fg_redis_breaker_succeed(&query->node->breaker);
-		fg_redis_query_end(query, FG_OK, reply);
-	} else if (!ask_again(query, reply->str)) {
-		on_error(query, reply);
-	}
 }

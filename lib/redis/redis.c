@@ -130,7 +130,8 @@ fg_redis_is_available(const struct fg_redis *redis, struct fg_str key)
 			return redis->map_breaker.state == FG_REDIS_CLOSED;
 		node = fg_redis_cluster_node(redis, key.len > 0 ? fg_redis_slot(key) : FG_REDIS_NO_SLOT);
 	}
-	return node != NULL && node->breaker.state == FG_REDIS_CLOSED;
+	/* A slot that nobody has is asked for: that is what brings a new map. */
+	return node == NULL || node->breaker.state == FG_REDIS_CLOSED;
 }
 
 static void

@@ -9,7 +9,7 @@
  * breaker.c    whether a node is tried
  * node.c       a server: its connection, its breaker, the queries that wait for it
  * discovery.c  asks sentinels or nodes in turn; cluster.c takes the map of slots
- * query.c      a query from its start to its callback: deadlines, errors, redirects
+ * query.c      a query from its start to its callback; answer.c what a reply means for it
  * redis.c      the client as a whole, stats
  *
  * Who calls whom: query -> node -> conn; conn tells its owner (node or discovery) through fg_redis_conn_ops, and gives
@@ -250,8 +250,8 @@ struct fg_redis_discovery {
 	struct fg_redis_greeting greeting;
 	struct fg_redis_conn conn;
 	struct fg_timer timer;  /* connect-timeout for each that is asked */
-	struct fg_redis_query *question; /* borrowed; NULL: none is out */
 	bool is_running;
+	fg_usec ended_at;
 	unsigned at;    /* who is asked; the last that knew, to begin with */
 	unsigned tried; /* of this round */
 };
@@ -270,7 +270,7 @@ struct fg_redis_node *fg_redis_cluster_find(struct fg_redis *redis, struct fg_st
 /* "MOVED 3999 127.0.0.1:6381": the slot now belongs there. NULL when it makes no sense. */
 struct fg_redis_node *fg_redis_cluster_redirect(struct fg_redis *redis, const struct fg_redis_node *from, struct fg_str text,
     bool moved);
-/* Something has changed: ask for the map again. */
+/* Something has changed: ask for the map again, unless that was just done. */
 void fg_redis_cluster_refresh(struct fg_redis *redis);
 /* Of the breaker that stands for the map while none is known. */
 void fg_redis_cluster_probe(void *arg);
@@ -303,6 +303,7 @@ struct fg_redis_query {
 	bool is_own;      /* asked by this library: not counted */
 	bool sends_source; /* EVAL instead of EVALSHA */
 	bool asking;
+	bool was_put_off; /* by TRYAGAIN */
 	unsigned argc;
 	size_t tail_at;    /* of a script's bytes: where what EVAL and EVALSHA have in common begins */
 	struct fg_buf bytes; /* the command as it is sent; EVALSHA for a script */
@@ -325,14 +326,19 @@ void fg_redis_query_fail_later(struct fg_redis_query *query, enum fg_err err);
 /* All of a list. */
 void fg_redis_query_end_all(struct fg_redis_link *list, enum fg_err err);
 void fg_redis_query_dispatch_all(struct fg_redis_link *list);
-/* The reply to the first of a connection's queries, which is in no list now. */
-void fg_redis_query_on_reply(struct fg_redis_query *query, const struct fg_redis_reply *reply);
-/* What an error reply means. */
-enum fg_err fg_redis_query_classify(struct fg_str text);
+/* It is over, or nobody waits for it: kept for the next, or freed. */
+void fg_redis_query_recycle(struct fg_redis_query *query);
 void fg_redis_query_forget(struct fg_redis_query *query);
 void fg_redis_query_on_deadline(struct fg_timer *timer, void *arg);
 void fg_redis_query_on_retry(struct fg_timer *timer, void *arg);
 void fg_redis_query_run_failed(void *arg);
+
+/* ---- answer.c */
+
+/* The reply to the first of a connection's queries, which is in no list now. */
+void fg_redis_query_on_reply(struct fg_redis_query *query, const struct fg_redis_reply *reply);
+/* What an error reply means. */
+enum fg_err fg_redis_query_classify(struct fg_str text);
 
 static inline struct fg_redis_query *
 fg_redis_query_at(struct fg_redis_link *place)

@@ -53,5 +53,11 @@ fg_alg_hash_bits(enum fg_alg alg)
 const char *
 fg_jws_who_verifies(enum fg_alg alg)
 {
-	return fg_libjwt_takes(alg) ? "libjwt " FG_JWT_VERSION : "OpenSSL " OPENSSL_VERSION_STR;
+#ifdef FG_JWT_VERSION
+	if (fg_libjwt_takes(alg))
+		return "OpenSSL " OPENSSL_VERSION_STR " and libjwt " FG_JWT_VERSION;
+#else
+	FG_ASSERT((unsigned)alg < FG_ALG_COUNT);
+#endif
+	return "OpenSSL " OPENSSL_VERSION_STR;
 }

@@ -43,7 +43,7 @@ const char *fg_alg_name(enum fg_alg alg);
 enum fg_alg_family fg_alg_family(enum fg_alg alg);
 unsigned fg_alg_hash_bits(enum fg_alg alg); /* 256, 384, 512; 0 for EdDSA, which brings its own */
 
-/* Who verifies its signatures in this program: "libjwt 1.10.2" or "OpenSSL 3.0.19", as found when it was built. */
+/* Who verifies its signatures: "OpenSSL 3.0.19", or "OpenSSL 3.0.19 and libjwt 1.10.2", as found when this was built. */
 const char *fg_jws_who_verifies(enum fg_alg alg);
 
 #endif

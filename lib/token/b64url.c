@@ -70,8 +70,11 @@ bool
 fg_b64url_add(struct fg_buf *buf, const void *data, size_t len)
 {
 	size_t size = fg_b64url_encoded_size(len);
-	char *at = fg_buf_reserve(buf, size);
+	char *at;
 
+	if (len == 0)
+		return true;
+	at = fg_buf_reserve(buf, size);
 	if (at == NULL)
 		return false;
 	fg_b64url_encode(at, data, len);

@@ -1,16 +1,9 @@
 /* The registered claims of RFC 7519 §4.1 against the rules of a provider, and the way to any other. */
 #include "token/claims.h"
+#include "token/why.h"
 
 /* 9999-12-31T23:59:59Z: beyond it, microseconds and formatting still have room, and nobody means it. */
 static const int64_t last_second = INT64_C(253402300799);
-
-static enum fg_err
-refuse(enum fg_err err, const char **why, const char *text)
-{
-	if (why != NULL)
-		*why = text;
-	return err;
-}
 
 /* A NumericDate (RFC 7519 §2), which may have a fraction. *present is false when there is none. */
 static bool
@@ -36,13 +29,13 @@ check_issuer(const struct fg_json_node *claims, const struct fg_claim_rules *rul
 	const struct fg_json_node *iss = fg_json_member(claims, FG_STR("iss"));
 
 	if (iss != NULL && iss->type != FG_JSON_STRING)
-		return refuse(FG_ERR_TOKEN_CLAIM_INVALID, why, "iss is not a string");
+		return fg_refuse(FG_ERR_TOKEN_CLAIM_INVALID, why, "iss is not a string");
 	if (rules->issuer.p == NULL)
 		return FG_OK;
 	if (iss == NULL)
-		return refuse(FG_ERR_TOKEN_ISSUER_UNKNOWN, why, "no iss");
+		return fg_refuse(FG_ERR_TOKEN_ISSUER_UNKNOWN, why, "no iss");
 	if (!fg_str_eq(iss->text, rules->issuer))
-		return refuse(FG_ERR_TOKEN_ISSUER_UNKNOWN, why, "iss is another");
+		return fg_refuse(FG_ERR_TOKEN_ISSUER_UNKNOWN, why, "iss is another");
 	return FG_OK;
 }
 
@@ -52,16 +45,16 @@ check_audience(const struct fg_json_node *claims, const struct fg_claim_rules *r
 	const struct fg_json_node *aud = fg_json_member(claims, FG_STR("aud"));
 
 	if (aud != NULL && aud->type != FG_JSON_STRING && aud->type != FG_JSON_ARRAY)
-		return refuse(FG_ERR_TOKEN_CLAIM_INVALID, why, "aud is neither a string nor an array");
+		return fg_refuse(FG_ERR_TOKEN_CLAIM_INVALID, why, "aud is neither a string nor an array");
 	for (uint32_t i = 0; aud != NULL && aud->type == FG_JSON_ARRAY && i < aud->count; i++)
 		if (aud->as.children[i].type != FG_JSON_STRING)
-			return refuse(FG_ERR_TOKEN_CLAIM_INVALID, why, "aud has an element that is not a string");
+			return fg_refuse(FG_ERR_TOKEN_CLAIM_INVALID, why, "aud has an element that is not a string");
 	if (rules->audience_count == 0)
 		return FG_OK;
 	for (size_t i = 0; i < rules->audience_count; i++)
 		if (fg_claim_has(aud, rules->audiences[i]))
 			return FG_OK;
-	return refuse(FG_ERR_TOKEN_AUDIENCE_WRONG, why, aud == NULL ? "no aud" : "aud has none of those accepted");
+	return fg_refuse(FG_ERR_TOKEN_AUDIENCE_WRONG, why, aud == NULL ? "no aud" : "aud has none of those accepted");
 }
 
 static enum fg_err
@@ -73,16 +66,16 @@ check_times(const struct fg_json_node *claims, const struct fg_claim_rules *rule
 
 	if (!read_time(claims, FG_STR("exp"), &exp, &has_exp) || !read_time(claims, FG_STR("nbf"), &nbf, &has_nbf) ||
 	    !read_time(claims, FG_STR("iat"), &iat, &has_iat))
-		return refuse(FG_ERR_TOKEN_CLAIM_INVALID, why, "exp, nbf or iat is not a time");
+		return fg_refuse(FG_ERR_TOKEN_CLAIM_INVALID, why, "exp, nbf or iat is not a time");
 	if (!has_exp && !rules->exp_optional)
-		return refuse(FG_ERR_TOKEN_CLAIM_MISSING, why, "no exp");
+		return fg_refuse(FG_ERR_TOKEN_CLAIM_MISSING, why, "no exp");
 	*expires = has_exp ? exp + rules->leeway : FG_NEVER;
 	if (*expires <= now)
-		return refuse(FG_ERR_TOKEN_EXPIRED, why, "exp is past");
+		return fg_refuse(FG_ERR_TOKEN_EXPIRED, why, "exp is past");
 	if (has_nbf && nbf > now + rules->leeway)
-		return refuse(FG_ERR_TOKEN_NOT_YET_VALID, why, "nbf is yet to come");
+		return fg_refuse(FG_ERR_TOKEN_NOT_YET_VALID, why, "nbf is yet to come");
 	if (has_iat && iat > now + rules->leeway)
-		return refuse(FG_ERR_TOKEN_NOT_YET_VALID, why, "iat is in the future");
+		return fg_refuse(FG_ERR_TOKEN_NOT_YET_VALID, why, "iat is in the future");
 	return FG_OK;
 }
 
@@ -100,7 +93,7 @@ fg_claims_check(const struct fg_json_node *claims, const struct fg_claim_rules *
 		const struct fg_json_node *claim = fg_claim_find(claims, rules->required[i]);
 
 		if (claim == NULL || claim->type == FG_JSON_NULL)
-			err = refuse(FG_ERR_TOKEN_CLAIM_MISSING, why, "a required claim is missing");
+			err = fg_refuse(FG_ERR_TOKEN_CLAIM_MISSING, why, "a required claim is missing");
 	}
 	return err;
 }

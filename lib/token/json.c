@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "token/why.h"
+
 struct fg_json {
 	unsigned refs;
 	size_t size;
@@ -162,13 +164,6 @@ flatten(json_t *root, const struct extent *extent)
 	return doc;
 }
 
-static void
-tell(const char **why, const char *text)
-{
-	if (why != NULL)
-		*why = text;
-}
-
 enum fg_err
 fg_json_parse(struct fg_json **out, struct fg_str text, const struct fg_json_bounds *bounds, const char **why)
 {
@@ -177,23 +172,17 @@ fg_json_parse(struct fg_json **out, struct fg_str text, const struct fg_json_bou
 	json_t *root;
 
 	*out = NULL;
-	if (text.len > bounds->bytes) {
-		tell(why, "JSON is too long");
-		return FG_ERR_TOO_LARGE;
-	}
+	if (text.len > bounds->bytes)
+		return fg_refuse(FG_ERR_TOO_LARGE, why, "JSON is too long");
 	root = text.len == 0 ? NULL : json_loadb(text.p, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-	if (root == NULL) {
-		tell(why, text.len > 0 && json_error_code(&error) == json_error_duplicate_key ?
+	if (root == NULL)
+		return fg_refuse(FG_ERR_SYNTAX, why, text.len > 0 && json_error_code(&error) == json_error_duplicate_key ?
 		    "a JSON member is given twice" : "not well-formed JSON");
-		return FG_ERR_SYNTAX;
-	}
 	if (measure(root, 0, bounds, &extent))
 		*out = flatten(root, &extent);
 	json_decref(root);
-	if (*out == NULL) {
-		tell(why, "JSON is too deep or has too many values");
-		return FG_ERR_TOO_LARGE;
-	}
+	if (*out == NULL)
+		return fg_refuse(FG_ERR_TOO_LARGE, why, "JSON is too deep or has too many values");
 	return FG_OK;
 }
 

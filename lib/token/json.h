@@ -28,7 +28,7 @@ struct fg_json_node {
 	enum fg_json_type type;
 	uint32_t count;     /* of children: elements, or members in no particular order */
 	struct fg_str name; /* of a member; no text otherwise */
-	/* Of a scalar: a string's bytes (NUL-terminated, none inside), "12", "1.5", "true", "null"; none of an array, an object. */
+	/* Of a scalar: a string's bytes, "12", "1.5", "true", "null"; NUL-terminated, no NUL inside. None of an array, an object. */
 	struct fg_str text;
 	union {
 		int64_t integer;

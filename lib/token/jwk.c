@@ -67,47 +67,36 @@ read_rsa(struct fg_key *key, const struct fg_json_node *jwk, struct fg_key_why *
 	return fg_key_from_pkey(key, pkey, why);
 }
 
-static const struct {
-	const char *crv, *group;
-	size_t bytes;
-} curves[] = {
-    {"P-256", "prime256v1", 32},
-    {"P-384", "secp384r1", 48},
-    {"P-521", "secp521r1", 66},
-};
-
 static enum fg_key_fate
 read_ec(struct fg_key *key, const struct fg_json_node *jwk, struct fg_key_why *why)
 {
-	struct fg_str crv = fg_json_string(jwk, FG_STR("crv"));
+	const struct fg_curve *curve = fg_curve_by_crv(fg_json_string(jwk, FG_STR("crv")));
 	unsigned char point[1 + 2 * 66] = {POINT_CONVERSION_UNCOMPRESSED};
 	OSSL_PARAM_BLD *bld;
 	struct octets x, y;
 	enum fg_key_fate fate;
-	size_t i = 0, bytes;
+	size_t bytes;
 
-	while (i < FG_ARRAY_LEN(curves) && !fg_str_eq(crv, fg_str_from(curves[i].crv)))
-		i++;
-	if (i == FG_ARRAY_LEN(curves)) {
+	if (curve == NULL) {
 		fg_key_say(why, "an elliptic curve that is none of P-256, P-384 and P-521");
 		return FG_KEY_SKIPPED;
 	}
 	if (!read_octets(&x, jwk, "x", why) || !read_octets(&y, jwk, "y", why))
 		return FG_KEY_REFUSED;
-	bytes = curves[i].bytes;
+	bytes = curve->bytes;
 	if (x.len != bytes || y.len != bytes) {
-		fg_key_say(why, "\"x\" or \"y\" has not the %zu bytes of %s", bytes, curves[i].crv);
+		fg_key_say(why, "\"x\" or \"y\" has not the %zu bytes of %s", bytes, curve->crv);
 		return FG_KEY_REFUSED;
 	}
 	memcpy(point + 1, x.p, bytes);
 	memcpy(point + 1 + bytes, y.p, bytes);
 	bld = OSSL_PARAM_BLD_new();
 	FG_ASSERT(bld != NULL &&
-	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, curves[i].group, 0) == 1 &&
+	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, curve->group, 0) == 1 &&
 	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * bytes) == 1);
 	fate = fg_key_from_pkey(key, make_pkey("EC", bld), why);
 	if (fate == FG_KEY_REFUSED)
-		fg_key_say(why, "the point is not on the curve %s", curves[i].crv);
+		fg_key_say(why, "the point is not on the curve %s", curve->crv);
 	return fate;
 }
 

@@ -4,17 +4,10 @@
 #include <stdlib.h>
 
 #include "token/b64url.h"
+#include "token/why.h"
 
 static const struct fg_json_bounds json_bounds = {
     .bytes = FG_MAX_TOKEN_BYTES, .depth = FG_MAX_TOKEN_DEPTH, .nodes = FG_MAX_TOKEN_NODES};
-
-static enum fg_err
-refuse(enum fg_err err, const char **why, const char *text)
-{
-	if (why != NULL)
-		*why = text;
-	return err;
-}
 
 /* JSON within a token: what is wrong with it is a reason of the token's. */
 static enum fg_err
@@ -30,7 +23,7 @@ read_object(struct fg_json **out, struct fg_str text, const char **why, const ch
 		return FG_OK;
 	fg_json_release(*out);
 	*out = NULL;
-	return refuse(FG_ERR_TOKEN_MALFORMED, why, not_object);
+	return fg_refuse(FG_ERR_TOKEN_MALFORMED, why, not_object);
 }
 
 static enum fg_err
@@ -42,16 +35,16 @@ split(struct fg_str text, struct fg_str parts[3], const char **why)
 	for (size_t i = 0; i < text.len; i++)
 		dots += text.p[i] == '.';
 	if (dots == 4)
-		return refuse(FG_ERR_TOKEN_ENCRYPTED, why, "five parts: an encrypted token (JWE)");
+		return fg_refuse(FG_ERR_TOKEN_ENCRYPTED, why, "five parts: an encrypted token (JWE)");
 	if (dots != 2)
-		return refuse(FG_ERR_TOKEN_MALFORMED, why, "not three parts divided by dots");
+		return fg_refuse(FG_ERR_TOKEN_MALFORMED, why, "not three parts divided by dots");
 	for (size_t i = 0; i < 3; i++) {
 		size_t dot = fg_str_find(rest, '.');
 
 		parts[i] = fg_str_slice(rest, 0, dot);
 		rest = fg_str_slice(rest, dot + 1, rest.len);
 	}
-	return parts[0].len == 0 ? refuse(FG_ERR_TOKEN_MALFORMED, why, "no header") : FG_OK;
+	return parts[0].len == 0 ? fg_refuse(FG_ERR_TOKEN_MALFORMED, why, "no header") : FG_OK;
 }
 
 /* Members that no token is taken with, whatever their value. */
@@ -86,15 +79,15 @@ judge_header(struct fg_jws *jws, const char **why)
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(refused); i++)
 		if (fg_json_member(header, refused[i].name) != NULL)
-			return refuse(refused[i].err, why, refused[i].why);
+			return fg_refuse(refused[i].err, why, refused[i].why);
 	if (alg.p == NULL)
-		return refuse(FG_ERR_TOKEN_MALFORMED, why, "the header has no alg");
+		return fg_refuse(FG_ERR_TOKEN_MALFORMED, why, "the header has no alg");
 	if (fg_str_ieq(alg, FG_STR("none")))
-		return refuse(FG_ERR_TOKEN_ALGORITHM_REFUSED, why, "the token is not signed (alg is none)");
+		return fg_refuse(FG_ERR_TOKEN_ALGORITHM_REFUSED, why, "the token is not signed (alg is none)");
 	if (!fg_alg_parse(&jws->alg, alg))
-		return refuse(FG_ERR_TOKEN_ALGORITHM_REFUSED, why, "the header's alg is not known");
+		return fg_refuse(FG_ERR_TOKEN_ALGORITHM_REFUSED, why, "the header's alg is not known");
 	if (!is_text_or_absent(header, FG_STR("kid")) || !is_text_or_absent(header, FG_STR("typ")))
-		return refuse(FG_ERR_TOKEN_MALFORMED, why, "the header's kid or typ is not a string");
+		return fg_refuse(FG_ERR_TOKEN_MALFORMED, why, "the header's kid or typ is not a string");
 	jws->kid = fg_json_string(header, FG_STR("kid"));
 	jws->typ = fg_json_string(header, FG_STR("typ"));
 	return FG_OK;
@@ -106,7 +99,7 @@ read_header(struct fg_jws *jws, struct fg_str part, const char **why)
 	enum fg_err err;
 
 	if (!fg_b64url_decode((uint8_t *)jws->memory, part))
-		return refuse(FG_ERR_TOKEN_MALFORMED, why, "the header is not canonical base64url");
+		return fg_refuse(FG_ERR_TOKEN_MALFORMED, why, "the header is not canonical base64url");
 	err = read_object(&jws->header, (struct fg_str){jws->memory, fg_b64url_decoded_size(part.len)}, why,
 	    "the header is not a JSON object");
 	return err == FG_OK ? judge_header(jws, why) : err;
@@ -116,7 +109,7 @@ static enum fg_err
 read_payload(struct fg_jws *jws, struct fg_str part, const char **why)
 {
 	if (!fg_b64url_decode((uint8_t *)jws->memory, part))
-		return refuse(FG_ERR_TOKEN_MALFORMED, why, "the payload is not canonical base64url");
+		return fg_refuse(FG_ERR_TOKEN_MALFORMED, why, "the payload is not canonical base64url");
 	jws->payload = (struct fg_str){jws->memory, fg_b64url_decoded_size(part.len)};
 	return FG_OK;
 }
@@ -125,12 +118,12 @@ static enum fg_err
 read_signature(struct fg_jws *jws, struct fg_str part, const char **why)
 {
 	if (part.len == 0)
-		return refuse(FG_ERR_TOKEN_MALFORMED, why, "no signature");
+		return fg_refuse(FG_ERR_TOKEN_MALFORMED, why, "no signature");
 	jws->signature_len = fg_b64url_decoded_size(part.len);
 	if (jws->signature_len > sizeof(jws->signature))
-		return refuse(FG_ERR_TOKEN_TOO_LARGE, why, "the signature is longer than that of any key taken");
+		return fg_refuse(FG_ERR_TOKEN_TOO_LARGE, why, "the signature is longer than that of any key taken");
 	if (!fg_b64url_decode(jws->signature, part))
-		return refuse(FG_ERR_TOKEN_MALFORMED, why, "the signature is not canonical base64url");
+		return fg_refuse(FG_ERR_TOKEN_MALFORMED, why, "the signature is not canonical base64url");
 	return FG_OK;
 }
 
@@ -141,7 +134,7 @@ fg_jws_parse(struct fg_jws *jws, struct fg_str text, const char **why)
 	enum fg_err err;
 
 	if (text.len > FG_MAX_TOKEN_BYTES)
-		return refuse(FG_ERR_TOKEN_TOO_LARGE, why, "the token is too long");
+		return fg_refuse(FG_ERR_TOKEN_TOO_LARGE, why, "the token is too long");
 	err = split(text, parts, why);
 	if (err != FG_OK)
 		return err;

@@ -47,7 +47,8 @@ struct fg_str fg_jws_issuer(struct fg_jws *jws);
 /*
  * Verifies the signature with a key of the set. On FG_OK *used (may be NULL) is the key, borrowed from the set.
  *   FG_ERR_TOKEN_ALGORITHM_REFUSED   the token's is not in `allowed`, or no key of this kid (or none at all) is for it
- *   FG_ERR_TOKEN_KEY_UNKNOWN         it names a kid that no key has: the caller may fetch the set again (with a cooldown)
+ *   FG_ERR_TOKEN_KEY_UNKNOWN         it names a kid that no key has, in a set with kids: the caller may fetch the set again
+ *                                    (with a cooldown)
  *   FG_ERR_TOKEN_SIGNATURE_INVALID
  * Keys tried: those of the token's kid; when no key has it, or it names none, those without a kid, or all, of the fitting kind;
  * at most FG_MAX_KEY_TRIES. (A set of PEM keys or of a secret has no kids, whatever a token says.)

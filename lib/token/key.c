@@ -155,16 +155,42 @@ read_rsa(struct fg_key *key, struct fg_buf *canonical, struct fg_key_why *why)
 	return fate;
 }
 
-static const struct {
-	const char *group, *crv;
-	enum fg_key_type type;
-	enum fg_alg alg;
-	size_t bytes;
-} curves[] = {
-    {"prime256v1", "P-256", FG_KEY_EC_P256, FG_ALG_ES256, 32},
-    {"secp384r1", "P-384", FG_KEY_EC_P384, FG_ALG_ES384, 48},
-    {"secp521r1", "P-521", FG_KEY_EC_P521, FG_ALG_ES512, 66},
+static const struct fg_curve curves[] = {
+    {"P-256", "prime256v1", FG_KEY_EC_P256, FG_ALG_ES256, 32},
+    {"P-384", "secp384r1", FG_KEY_EC_P384, FG_ALG_ES384, 48},
+    {"P-521", "secp521r1", FG_KEY_EC_P521, FG_ALG_ES512, 66},
 };
+
+const struct fg_curve *
+fg_curve_by_crv(struct fg_str crv)
+{
+	for (size_t i = 0; i < FG_ARRAY_LEN(curves); i++)
+		if (fg_str_eq(crv, fg_str_from(curves[i].crv)))
+			return &curves[i];
+	return NULL;
+}
+
+const struct fg_curve *
+fg_curve_by_alg(enum fg_alg alg)
+{
+	for (size_t i = 0; i < FG_ARRAY_LEN(curves); i++)
+		if (curves[i].alg == alg)
+			return &curves[i];
+	return NULL;
+}
+
+static const struct fg_curve *
+curve_of(const EVP_PKEY *pkey)
+{
+	char group[32] = "";
+
+	/* A curve by parameters instead of by name has no name here. */
+	EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL);
+	for (size_t i = 0; i < FG_ARRAY_LEN(curves); i++)
+		if (strcmp(group, curves[i].group) == 0)
+			return &curves[i];
+	return NULL;
+}
 
 static bool
 is_valid_point(EVP_PKEY *pkey)
@@ -179,29 +205,24 @@ is_valid_point(EVP_PKEY *pkey)
 static enum fg_key_fate
 read_ec(struct fg_key *key, struct fg_buf *canonical, struct fg_key_why *why)
 {
+	const struct fg_curve *curve = curve_of(key->pkey);
 	BIGNUM *x = NULL, *y = NULL;
-	char group[32] = "";
-	size_t i = 0;
 
-	/* A curve by parameters instead of by name has no name here. */
-	EVP_PKEY_get_group_name(key->pkey, group, sizeof(group), NULL);
-	while (i < FG_ARRAY_LEN(curves) && strcmp(group, curves[i].group) != 0)
-		i++;
-	if (i == FG_ARRAY_LEN(curves)) {
+	if (curve == NULL) {
 		fg_key_say(why, "an elliptic curve that is none of P-256, P-384 and P-521");
 		return FG_KEY_SKIPPED;
 	}
 	if (!is_valid_point(key->pkey) || EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X, &x) != 1 ||
 	    EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, &y) != 1) {
-		fg_key_say(why, "the point is not on the curve %s", curves[i].crv);
+		fg_key_say(why, "the point is not on the curve %s", curve->crv);
 		BN_free(x);
 		return FG_KEY_REFUSED;
 	}
-	key->type = curves[i].type;
-	key->algorithms = 1u << curves[i].alg;
-	fg_buf_printf(canonical, ",\"crv\":\"%s\",\"kty\":\"EC\"", curves[i].crv);
-	add_number(canonical, "x", x, curves[i].bytes);
-	add_number(canonical, "y", y, curves[i].bytes);
+	key->type = curve->type;
+	key->algorithms = 1u << curve->alg;
+	fg_buf_printf(canonical, ",\"crv\":\"%s\",\"kty\":\"EC\"", curve->crv);
+	add_number(canonical, "x", x, curve->bytes);
+	add_number(canonical, "y", y, curve->bytes);
 	BN_free(x);
 	BN_free(y);
 	return FG_KEY_TAKEN;

@@ -25,12 +25,23 @@ struct fg_key_set {
 	struct fg_key keys[];
 };
 
+/* The curves of RFC 7518 §6.2.1.1. NULL: none of them. */
+struct fg_curve {
+	const char *crv;   /* JOSE's name */
+	const char *group; /* OpenSSL's */
+	enum fg_key_type type;
+	enum fg_alg alg;
+	size_t bytes; /* of a coordinate, and of each half of a signature */
+};
+const struct fg_curve *fg_curve_by_crv(struct fg_str crv);
+const struct fg_curve *fg_curve_by_alg(enum fg_alg alg);
+
 /* What became of one key. */
 enum fg_key_fate { FG_KEY_TAKEN, FG_KEY_SKIPPED, FG_KEY_REFUSED };
 
 /* Where what is wrong with it is said. */
 struct fg_key_why {
-	char text[FG_KEY_REPORT_BYTES - 64];
+	char text[FG_KEY_REPORT_BYTES - 72];
 };
 void fg_key_say(struct fg_key_why *why, const char *fmt, ...) FG_PRINTF(2, 3);
 

@@ -25,7 +25,7 @@ report_say(struct fg_key_report *report, size_t number, struct fg_str kid, const
 	if (number == 0)
 		snprintf(report->message, sizeof(report->message), "%s", text);
 	else if (kid.len > 0)
-		snprintf(report->message, sizeof(report->message), "key %zu (kid %.32s): %.120s", number, kid.p, text);
+		snprintf(report->message, sizeof(report->message), "key %zu (kid %.32s): %s", number, kid.p, text);
 	else
 		snprintf(report->message, sizeof(report->message), "key %zu: %s", number, text);
 }
@@ -198,10 +198,11 @@ fg_key_set_from_pem(struct fg_key_set **out, struct fg_str pem, struct fg_key_re
 		report_say(report, 0, FG_STR_NONE, "the text is too long");
 		return FG_ERR_TOO_LARGE;
 	}
-	set = set_new(FG_MAX_KEYS);
+	/* One more than may be, to see that there is one more. */
+	set = set_new(FG_MAX_KEYS + 1);
 	bio = BIO_new_mem_buf(pem.len == 0 ? "" : pem.p, (int)pem.len);
 	FG_ASSERT(bio != NULL);
-	while (set->count < FG_MAX_KEYS && PEM_read_bio(bio, &name, &header, &der, &len) == 1) {
+	while (set->count <= FG_MAX_KEYS && PEM_read_bio(bio, &name, &header, &der, &len) == 1) {
 		struct fg_key_why why = {.text = ""};
 		enum fg_key_fate fate = read_block(&set->keys[set->count], name, der, len, &why);
 
@@ -212,7 +213,8 @@ fg_key_set_from_pem(struct fg_key_set **out, struct fg_str pem, struct fg_key_re
 	}
 	BIO_free(bio);
 	ERR_clear_error();
-	if (set->count == FG_MAX_KEYS) {
+	if (set->count > FG_MAX_KEYS) {
+		report_clear(report);
 		report_say(report, 0, FG_STR_NONE, "more keys than are taken");
 		fg_key_set_release(set);
 		return FG_ERR_TOO_LARGE;

@@ -10,7 +10,7 @@
 enum fg_verdict {
 	FG_VERDICT_BAD,
 	FG_VERDICT_GOOD,
-	FG_VERDICT_UNABLE, /* of libjwt alone: a signature it could judge on a token that it does not read */
+	FG_VERDICT_UNABLE, /* of libjwt alone: it does not read this token, whatever the signature */
 };
 
 /* Whether the libjwt found when this was built verifies the algorithm, as well as it has to be done. */

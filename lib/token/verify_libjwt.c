@@ -3,21 +3,23 @@
  * that says HS256 would be used as an HMAC secret. So it is called only when key and algorithm were found to fit, and asked
  * afterwards which algorithm it used.
  *
- * What it does not do is done by OpenSSL (verify_openssl.c):
+ * What it does not do is done by OpenSSL alone (verify_openssl.c):
  *   HS*    unless it is 1.16 or later: before, it compared with strcmp() (CVE-2024-25189)
  *   PS*    where its header has no JWT_ALG_PS256
  *   EdDSA  always: releases that can have another interface
  *   any    token that is no plain JWT to it: a payload that is not a JSON object, a typ other than "JWT" ("at+jwt")
+ *   all    where configure was told --without-libjwt, or found one that has no jwt_decode() (3.0 and later)
  */
 #include <config.h>
-#include <jwt.h>
-#include <openssl/err.h>
-#include <stdlib.h>
 
-#include "token/key_internal.h"
 #include "token/verify.h"
 
-#ifdef HAVE_JWT_DECODE
+#ifdef FG_JWT_VERSION
+
+#include <jwt.h>
+#include <openssl/err.h>
+
+#include "token/key_internal.h"
 
 /* JWT_ALG_NONE: it does not take this one. */
 static jwt_alg_t

@@ -47,10 +47,10 @@ verify_hmac(const struct fg_jws *jws, const struct fg_key *key)
 static size_t
 ecdsa_to_der(const struct fg_jws *jws, unsigned char *der)
 {
-	size_t half = jws->alg == FG_ALG_ES256 ? 32 : jws->alg == FG_ALG_ES384 ? 48 : 66;
+	size_t half = fg_curve_by_alg(jws->alg)->bytes;
 	ECDSA_SIG *sig;
 	BIGNUM *r, *s;
-	int len = 0;
+	int len;
 
 	if (jws->signature_len != 2 * half)
 		return 0;
@@ -59,12 +59,9 @@ ecdsa_to_der(const struct fg_jws *jws, unsigned char *der)
 	s = BN_bin2bn(jws->signature + half, (int)half, NULL);
 	FG_ASSERT(sig != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(sig, r, s) == 1);
 	len = i2d_ECDSA_SIG(sig, NULL);
-	if (len > 0 && len <= MAX_DER_BYTES)
-		len = i2d_ECDSA_SIG(sig, &der);
-	else
-		len = 0;
+	FG_ASSERT(len > 0 && len <= MAX_DER_BYTES && i2d_ECDSA_SIG(sig, &der) == len);
 	ECDSA_SIG_free(sig);
-	return len > 0 ? (size_t)len : 0;
+	return (size_t)len;
 }
 
 static bool

@@ -2,20 +2,29 @@
 # Side by side, interleaved in one run: the bare web server's proxy, and the same web server with Faregate, to the same
 # small service. Throughput, latency, CPU time a request of each process, peak memory of a worker; a table, and JSON.
 #
-#   BENCH_SECONDS=5   for each measurement      BENCH_CONNECTIONS="1 64 512"      BENCH_BODIES="80 10240 1048576"
+#   BENCH_SECONDS=3   for each measurement      BENCH_CONNECTIONS="1 64 512"      BENCH_BODIES="80 10240 1048576"
+#   BENCH_ROUNDS=3    a round is one measurement of each of the four in turn
+#   BENCH_QUICK=1     one round of a second each, small bodies, 64 connections
 #
-# Run in the build folder (make bench does).
+# Each number of a row is the median of its rounds, by itself; errors are summed, the peak is the highest. The load
+# generator shares the machine, its own time is not in the table. Run in the build folder (make bench does).
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 build_dir=$PWD
-seconds=${BENCH_SECONDS:-5}
+if [ -n "${BENCH_QUICK:-}" ]; then
+	: "${BENCH_SECONDS:=1}" "${BENCH_ROUNDS:=1}" "${BENCH_CONNECTIONS:=64}" "${BENCH_BODIES:=80}"
+fi
+seconds=${BENCH_SECONDS:-3}
+rounds=${BENCH_ROUNDS:-3}
 connections=${BENCH_CONNECTIONS:-1 64 512}
 bodies=${BENCH_BODIES:-80 10240 1048576}
 results=$build_dir/tests/bench/results
+PATH=$PATH:/usr/sbin
 . "$source_dir/deploy/packages.sh"
 need_packages lighttpd apache2 wrk curl
 mkdir -p "$results"
+ulimit -n 8192 2>/dev/null || true
 
 folder=$(mktemp -d)
 chmod 755 "$folder"
@@ -28,17 +37,18 @@ cleanup() {
 }
 trap cleanup EXIT
 
-port=$((20000 + RANDOM % 20000))
+# Below those that the kernel gives to connections.
+port=$((20000 + RANDOM % 10000))
 next_port() { port=$((port + 1)); }
+is_alive() { kill -0 "$1" 2>/dev/null || { cat "$2" >&2; exit 1; }; }
 wait_for() { # URL PID LOG
-	until curl -sfo /dev/null "$1"; do
-		kill -0 "$2" 2>/dev/null || { cat "$3" >&2; exit 1; }
-	done
+	until curl -sfo /dev/null "$1"; do is_alive "$2" "$3"; done
+	is_alive "$2" "$3"
 }
 
-"$build_dir/tests/support/service" --port 0 --name bench >"$folder/service.port" &
+"$build_dir/tests/support/service" --port 0 --name bench >"$folder/service.port" 2>"$folder/service.log" &
 pids+=($!); service=$!
-until grep -q port "$folder/service.port"; do kill -0 $service; done
+until grep -qs port "$folder/service.port"; do is_alive $service "$folder/service.log"; done
 service_port=$(awk '{print $2}' "$folder/service.port")
 
 cat >"$folder/faregate.yaml" <<YAML
@@ -52,7 +62,7 @@ routes: {all: {path: /*, service: s}}
 YAML
 "$build_dir/fcgi-app/faregate" run -c "$folder/faregate.yaml" 2>"$folder/fg.log" &
 pids+=($!); pool=$!
-until [ -S "$folder/fg.sock" ]; do kill -0 $pool; done
+until [ -S "$folder/fg.sock" ]; do is_alive $pool "$folder/fg.log"; done
 
 lighttpd_common() {
 	cat <<CONF
@@ -121,54 +131,100 @@ wait_for "$apache_url/" $apache "$folder/apache.err"
 wait_for "$apache_fg_url/" $apache_fg "$folder/apache-fg.err"
 
 # CPU of a process with its children, in clock ticks.
-ticks() { cat /proc/"$1"/stat $(pgrep -P "$1" | sed 's,.*,/proc/&/stat,') 2>/dev/null | awk '{s += $14 + $15} END {print s}'; }
-hz=$(getconf CLK_TCK)
+ticks() {
+	cat /proc/"$1"/stat $(pgrep -P "$1" | sed 's,.*,/proc/&/stat,') 2>/dev/null | awk '{s += $14 + $15} END {print s}'
+}
+all_ticks() { echo "$(ticks "$1") $(ticks $pool) $(ticks $service)"; } # SERVER_PID
+forget_peaks() { for worker in $(pgrep -P $pool); do echo 5 >"/proc/$worker/clear_refs"; done 2>/dev/null || true; }
+peak() { for worker in $(pgrep -P $pool); do awk '/VmHWM/ {print $2}' "/proc/$worker/status"; done | sort -n | tail -1; }
 
 # Warm: connections to the service, tables of the kernel.
 for url in "$lighttpd_url" "$lighttpd_fg_url" "$apache_url" "$apache_fg_url"; do
 	wrk -t1 -c64 -d1 "$url/bytes/80" >/dev/null
 done
 
-json=$results/bench-$(date +%Y%m%d-%H%M%S).json
-echo '[' >"$json"
-first=1
-printf '%-18s %5s %8s %10s %6s %9s %9s %7s | %s\n' server conn body req/s ratio p50 p99 errors 'CPU us a request: server, Faregate, service'
-measure() { # NAME URL SERVER_PID BODY CONNECTIONS BASE
-	local a b c out="$folder/wrk" requests rps errors p50 p99 ratio cpu
-	a=$(ticks "$3") b=$(ticks $pool) c=$(ticks $service)
-	wrk -t1 -c"$5" -d"$seconds" --timeout 10 --latency "$2/bytes/$4" >"$out"
-	requests=$(awk '/requests in/ {print $1}' "$out")
-	rps=$(awk '/^Requests\/sec/ {print $2}' "$out")
-	p50=$(awk '$1 == "50%" {print $2}' "$out") p99=$(awk '$1 == "99%" {print $2}' "$out")
-	errors=$(awk '/Socket errors/ {gsub(",", ""); e += $4 + $6 + $8 + $10} /Non-2xx/ {e += $NF} END {print e + 0}' "$out")
-	cpu=$(echo "$(ticks "$3") $a $(ticks $pool) $b $(ticks $c_pid) $c" | awk -v n="$requests" -v hz="$hz" \
-		'{u = 1e6 / hz / n; printf "%.1f %.1f %.1f", ($1 - $2) * u, ($3 - $4) * u, ($5 - $6) * u}')
-	ratio=$(awk -v a="$rps" -v b="${6:-$rps}" 'BEGIN {printf "%.2f", a / b}')
-	printf '%-18s %5s %8s %10s %6s %9s %9s %7s | %s\n' "$1" "$5" "$4" "$rps" "$ratio" "$p50" "$p99" "$errors" "$cpu"
-	[ $first = 1 ] || echo ',' >>"$json"
-	first=0
-	set -- "$1" "$5" "$4" $cpu
-	echo "{\"server\": \"$1\", \"connections\": $2, \"body\": $3, \"requests_per_second\": $rps, \"ratio\": $ratio," \
-		"\"p50\": \"$p50\", \"p99\": \"$p99\", \"errors\": $errors, \"requests\": $requests," \
-		"\"cpu_us\": {\"server\": $4, \"faregate\": $5, \"service\": $6}}" >>"$json"
-	last=$rps
+# One line: name, requests/s, p50 and p99 in ms, CPU us a request of server, Faregate and service, errors, requests, peak kB.
+measure() { # NAME URL SERVER_PID BODY CONNECTIONS
+	local before
+	forget_peaks
+	before=$(all_ticks "$3")
+	wrk -t1 -c"$5" -d"$seconds" --timeout 10 --latency "$2/bytes/$4" >"$folder/wrk"
+	awk -v name="$1" -v hz="$(getconf CLK_TCK)" -v before="$before" -v after="$(all_ticks "$3")" -v peak="$(peak)" '
+		function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t ~ /m$/ ? t * 60000 : t * 1000 }
+		/requests in/ { n = $1 }
+		/^Requests\/sec/ { rate = $2 }
+		$1 == "50%" { p50 = ms($2) }
+		$1 == "99%" { p99 = ms($2) }
+		/Socket errors/ { errors += $4 + $6 + $8 + $10 }
+		/Non-2xx/ { errors += $NF }
+		END {
+			split(before, b); split(after, a)
+			us = n > 0 ? 1e6 / hz / n : 0
+			print name, rate, p50, p99, (a[1] - b[1]) * us, (a[2] - b[2]) * us, (a[3] - b[3]) * us, errors + 0, n + 0, peak
+		}' "$folder/wrk" >>"$folder/rounds"
 }
-c_pid=$service
+
+# The rows of all rounds so far, bare servers first; each is compared with the bare one before it.
+summarise() { # BODY CONNECTIONS
+	awk -v body="$1" -v conn="$2" -v json="$folder/json" '
+		function median(name, column,   v, k, i, x) {
+			k = rounds[name]
+			for (i = 1; i <= k; i++) v[i] = value[name, column, i]
+			for (i = 2; i <= k; i++)
+				for (x = i; x > 1 && v[x - 1] > v[x]; x--) { swap = v[x]; v[x] = v[x - 1]; v[x - 1] = swap }
+			return k % 2 ? v[(k + 1) / 2] : (v[k / 2] + v[k / 2 + 1]) / 2
+		}
+		!($1 in rounds) { names[++count] = $1 }
+		{
+			rounds[$1]++
+			for (i = 2; i <= 7; i++) value[$1, i, rounds[$1]] = $i + 0
+			errors[$1] += $8; requests[$1] += $9
+			if ($10 > peak[$1]) peak[$1] = $10
+		}
+		END {
+			for (n = 1; n <= count; n++) {
+				name = names[n]
+				for (i = 2; i <= 7; i++) m[i] = median(name, i)
+				if (name !~ /\+/) { base_rate = m[2]; base_p99 = m[4]; base_cpu = m[5] + m[6] + m[7] }
+				cpu = m[5] + m[6] + m[7]
+				rate = base_rate > 0 ? m[2] / base_rate : 0
+				cpu_ratio = base_cpu > 0 ? cpu / base_cpu : 0
+				p99 = base_p99 > 0 ? m[4] / base_p99 : 0
+				kb = name ~ /\+/ ? peak[name] : 0
+				printf "%-18s %4d %8d %9.0f %5.2f %9.3f %9.3f %5.2f %6d | %8.1f %8.1f %8.1f %9.1f %5.2f %9s\n", name, conn,
+				    body, m[2], rate, m[3], m[4], p99, errors[name], m[5], m[6], m[7], cpu, cpu_ratio, kb ? kb : "-"
+				printf ",\n{\"server\": \"%s\", \"connections\": %d, \"body\": %d, \"requests_per_second\": %.1f, " \
+				    "\"ratio\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p99_ratio\": %.3f, \"errors\": %d, " \
+				    "\"requests\": %d, \"cpu_us\": {\"server\": %.1f, \"faregate\": %.1f, \"service\": %.1f, " \
+				    "\"ratio\": %.3f}, \"worker_peak_kb\": %s}", name, conn, body, m[2], rate, m[3], m[4], p99,
+				    errors[name], requests[name], m[5], m[6], m[7], cpu_ratio, kb ? kb : "null" >>json
+			}
+		}' "$folder/rounds"
+}
+
+printf '%d rounds of %d s, medians; ratios to the bare server above\n' "$rounds" "$seconds"
+printf '%-18s %4s %8s %9s %5s %9s %9s %5s %6s | %8s %8s %8s %9s %5s %9s\n' '' conn body req/s ratio 'p50 ms' 'p99 ms' \
+	ratio errors 'server' 'Faregate' 'service' 'CPU us' ratio 'peak kB'
 for body in $bodies; do
 	for n in $connections; do
-		measure lighttpd "$lighttpd_url" $lighttpd "$body" "$n" ''
-		base=$last
-		measure lighttpd+faregate "$lighttpd_fg_url" $lighttpd_fg "$body" "$n" "$base"
-		measure apache "$apache_url" $apache "$body" "$n" ''
-		base=$last
-		measure apache+faregate "$apache_fg_url" $apache_fg "$body" "$n" "$base"
+		: >"$folder/rounds"
+		for ((round = 0; round < rounds; round++)); do
+			measure lighttpd "$lighttpd_url" $lighttpd "$body" "$n"
+			measure lighttpd+faregate "$lighttpd_fg_url" $lighttpd_fg "$body" "$n"
+			measure apache "$apache_url" $apache "$body" "$n"
+			measure apache+faregate "$apache_fg_url" $apache_fg "$body" "$n"
+		done
+		summarise "$body" "$n"
 	done
 done
-peak=0
-for worker in $(pgrep -P $pool); do
-	kb=$(awk '/VmHWM/ {print $2}' /proc/"$worker"/status)
-	[ "$kb" -le $peak ] || peak=$kb
-done
-echo "peak memory of a worker: $peak kB"
-echo ",{\"worker_peak_kb\": $peak}]" >>"$json"
+
+json=$results/bench-$(date +%Y%m%d-%H%M%S).json
+{
+	printf '{"date": "%s", "cores": %d, "kernel": "%s", "rounds": %d, "seconds": %d, "lighttpd": "%s", "apache": "%s", ' \
+		"$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(nproc)" "$(uname -r)" "$rounds" "$seconds" \
+		"$(lighttpd -v | sed -n '1s,^lighttpd/\([^ ]*\).*,\1,p')" \
+		"$(apache2 -v | sed -n '1s,.*Apache/\([^ ]*\).*,\1,p')"
+	# The first row has nothing before it.
+	printf '"results": [%s\n]}\n' "$(sed 1d "$folder/json")"
+} >"$json"
 echo "JSON: $json"

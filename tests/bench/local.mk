@@ -5,9 +5,11 @@ tests_bench_bench_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bench_bench_client_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(OPENSSL_LIBS) $(ALLOC_LIBS)
 
 EXTRA_DIST += tests/bench/bench.sh
-.PHONY: bench
+.PHONY: bench bench-quick
 bench: fcgi-app/faregate tests/support/service
 	$(srcdir)/tests/bench/bench.sh
+bench-quick: fcgi-app/faregate tests/support/service
+	BENCH_QUICK=1 $(srcdir)/tests/bench/bench.sh
 
 EXTRA_PROGRAMS += tests/bench/bench_router
 tests_bench_bench_router_SOURCES = tests/bench/bench_router.c
@@ -15,3 +17,11 @@ tests_bench_bench_router_LDADD = lib/libfaregate.a $(FG_LIBS)
 .PHONY: bench-router
 bench-router: tests/bench/bench_router
 	./tests/bench/bench_router
+
+EXTRA_PROGRAMS += tests/bench/bench_token
+tests_bench_bench_token_SOURCES = tests/bench/bench_token.c
+tests_bench_bench_token_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bench_bench_token_LDADD = tests/support/libservice.a lib/libfaregate.a $(FG_LIBS) $(ALLOC_LIBS)
+.PHONY: bench-token
+bench-token: tests/bench/bench_token
+	./tests/bench/bench_token

@@ -32,14 +32,22 @@ bed_give_up(const char *fmt, ...)
 	exit(1);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+static int patience = 40;
+#else
+static int patience = 20;
+#endif
+
 int
 bed_patience(void)
 {
-#ifdef __SANITIZE_ADDRESS__
-	return 40;
-#else
-	return 20;
-#endif
+	return patience;
+}
+
+void
+bed_set_patience(int seconds)
+{
+	patience = seconds;
 }
 
 int64_t
@@ -243,23 +251,33 @@ has_ended(void *arg)
 }
 
 bool
+bed_wait_end(pid_t pid, int *status)
+{
+	struct ended ended = {.pid = pid};
+	bool over = bed_wait(has_ended, &ended);
+
+	*status = ended.status;
+	return over;
+}
+
+bool
 bed_stop(struct bed *bed, struct process *process)
 {
-	struct ended ended = {.pid = process->pid};
 	bool good = true;
+	int status;
 
 	if (process->pid == 0)
 		return true;
 	kill(process->pid, process->stop_signal);
-	if (!bed_wait(has_ended, &ended)) {
+	if (!bed_wait_end(process->pid, &status)) {
 		fprintf(stderr, "e2e: %s (%s/%s.log) does not stop\n", process->name, bed->dir, process->name);
 		kill(process->pid, SIGKILL);
-		waitpid(process->pid, &ended.status, 0);
+		waitpid(process->pid, &status, 0);
 		good = false;
-	} else if (!WIFEXITED(ended.status) || WEXITSTATUS(ended.status) != process->exit_status) {
+	} else if ((WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)) != process->exit_status) {
 		fprintf(stderr, "e2e: %s (%s/%s.log) ended with %s %d\n", process->name, bed->dir, process->name,
-		    WIFSIGNALED(ended.status) ? "signal" : "status",
-		    WIFSIGNALED(ended.status) ? WTERMSIG(ended.status) : WEXITSTATUS(ended.status));
+		    WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		good = false;
 	}
 	if (bed->pool == process->pid)

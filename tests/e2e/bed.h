@@ -29,7 +29,7 @@ struct process {
 	pid_t pid; /* 0: none */
 	char name[24];
 	int stop_signal;
-	int exit_status; /* the one that is right */
+	int exit_status; /* the one that is right; negative: it dies of that signal */
 };
 
 struct bed {
@@ -49,8 +49,9 @@ struct bed {
 /* A step that the scenes cannot do without has failed: says why and ends the program (processes die with it). */
 _Noreturn void bed_give_up(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Seconds that anything may take; longer under sanitizers and valgrind. */
+/* Seconds that anything may take: longer with sanitizers, and as long as a suite says that runs things in valgrind. */
 int bed_patience(void);
+void bed_set_patience(int seconds);
 int64_t bed_now_ms(void);
 /* True once check(arg) holds; false after bed_patience() seconds. */
 bool bed_wait(bool (*check)(void *arg), void *arg);
@@ -75,6 +76,9 @@ struct process *bed_start(struct bed *bed, const char *name, const char *const *
 /* Asks it to stop and waits; false (said) when it does not, or ends otherwise than it should. */
 bool bed_stop(struct bed *bed, struct process *process);
 
+/* Waits until it has ended by itself, or by a signal that was sent; false when it goes on. */
+bool bed_wait_end(pid_t pid, int *status);
+
 /* The program, with argv behind it, to its end; its exit status. Output (both streams) in *out, which the caller frees. */
 int bed_run(const struct bed *bed, char **out, const char *const *argv);
 /* Path of the program under test. */
@@ -87,10 +91,14 @@ const char *bed_program(void);
 void bed_start_pool(struct bed *bed, const char *const *wrap);
 /* The head of a configuration (version, listen, log, admin), then body. */
 void bed_write_config(struct bed *bed, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Waits for a message of the pool: "READY=1", "RELOADING=1". */
 /* Forgets what it was told so far: a queue that is full takes nothing more. */
 void bed_drain_notify(struct bed *bed);
+/* Waits for a message of the pool: "READY=1", "RELOADING=1". */
 bool bed_wait_notify(struct bed *bed, const char *what);
+/* The next one, whole; false after the patience. */
+bool bed_next_notify(struct bed *bed, char *text, size_t size);
+/* Waits until the supervisor is gone by itself; its wait status, -1 when it stays. */
+int bed_wait_pool_end(struct bed *bed);
 /* Processes whose parent the pool is. */
 size_t bed_workers(const struct bed *bed, pid_t *pids, size_t max);
 /* A field of /proc/PID/status in kB; -1 when there is none. */

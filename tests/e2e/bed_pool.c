@@ -54,21 +54,24 @@ open_notify_socket(struct bed *bed)
 }
 
 bool
+bed_next_notify(struct bed *bed, char *text, size_t size)
+{
+	struct pollfd ready = {bed->notify_fd, POLLIN, 0};
+	ssize_t len = poll(&ready, 1, bed_patience() * 1000) == 1 ? recv(bed->notify_fd, text, size - 1, 0) : -1;
+
+	text[len < 0 ? 0 : len] = '\0';
+	return len >= 0;
+}
+
+bool
 bed_wait_notify(struct bed *bed, const char *what)
 {
 	int64_t deadline = bed_now_ms() + bed_patience() * 1000;
-	struct pollfd ready = {bed->notify_fd, POLLIN, 0};
 	char text[1024];
-	ssize_t len;
 
-	while (bed_now_ms() < deadline) {
-		if (poll(&ready, 1, 100) != 1)
-			continue;
-		len = recv(bed->notify_fd, text, sizeof(text) - 1, 0);
-		text[len < 0 ? 0 : len] = '\0';
+	while (bed_now_ms() < deadline && bed_next_notify(bed, text, sizeof(text)))
 		if (strstr(text, what) != NULL)
 			return true;
-	}
 	return false;
 }
 
@@ -103,6 +106,22 @@ bed_start_pool(struct bed *bed, const char *const *wrap)
 	unsetenv("NOTIFY_SOCKET");
 	if (!bed_wait_notify(bed, "READY=1"))
 		bed_give_up("the pool is not ready:\n%s", bed_read(bed, "pool.log"));
+}
+
+int
+bed_wait_pool_end(struct bed *bed)
+{
+	int status;
+
+	if (bed->pool == 0)
+		bed_give_up("the bed has no pool");
+	if (!bed_wait_end(bed->pool, &status))
+		return -1;
+	for (size_t i = 0; i < bed->process_count; i++)
+		if (bed->processes[i].pid == bed->pool)
+			bed->processes[i].pid = 0;
+	bed->pool = 0;
+	return status;
 }
 
 size_t

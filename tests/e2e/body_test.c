@@ -67,13 +67,17 @@ say_trailers(struct played_conn *conn, struct played_request *request)
 		  "5\r\nhello\r\n0\r\nX-Sum: 5d41402a\r\n\r\n");
 }
 
-/* Answers before it has read the body, and never reads it. */
+/* Answers before it has read the body: and never reads it, says so, resets at once, or reads it for nothing. */
 static void
 say_early(struct played_conn *conn, struct played_request *request)
 {
-	(void)request;
-	say_reply(conn, 403, "Connection: close\r\n", "no need to go on");
-	say_close(conn);
+	const char *how = query_value(request, "how");
+
+	say_reply(conn, 413, strcmp(how, "read") == 0 ? NULL : "Connection: close\r\n", "no need to go on");
+	if (strcmp(how, "read") == 0)
+		read_body(conn, request);
+	else
+		say_close(conn);
 }
 
 static void
@@ -251,22 +255,36 @@ limit_while_it_streams(void)
 	}
 }
 
+/* The client sends all of its body, whatever comes back meanwhile; its answer is the service's, each time. */
+static void
+answer_early(const struct front *front, const char *target, bool chunked, bool expects)
+{
+	const struct http_reply *reply;
+	struct http_conn conn;
+	char headers[96];
+
+	snprintf(headers, sizeof(headers), "%s%s", chunked ? "Transfer-Encoding: chunked\r\n" : "",
+	    expects ? "Expect: 100-continue\r\n" : "");
+	http_open(&conn, front, NULL);
+	http_send_head(&conn, "POST", target, headers, chunked ? -1 : PIECE * 8);
+	if (chunked)
+		send_chunked(&conn, PIECE * 8, PIECE);
+	for (int i = 0; i < 8 && !chunked; i++)
+		http_send(&conn, piece, PIECE);
+	reply = http_read(&conn);
+	CHECK(front, reply->status == 413 && http_body_has(reply, "no need to go on"));
+	CHECK(front, bed_log_says(&stage.bed, reply->id, "reason", "forwarded"));
+	http_close(&conn);
+}
+
 static void
 an_answer_before_the_body_is_read(void)
 {
-	EACH_FRONT(&stage, front) {
-		const struct http_reply *reply;
-		struct http_conn conn;
-
-		http_open(&conn, front, NULL);
-		http_send_head(&conn, "POST", "/early", NULL, PIECE * 8);
-		for (int i = 0; i < 8; i++)
-			http_send(&conn, piece, PIECE);
-		reply = http_read(&conn);
-		CHECK(front, reply->status == 403 || http_is_problem(&stage.bed, reply, 502, "service_closed"));
-		http_close(&conn);
-		CHECK(front, get(front, "/figures")->status == 200);
-	}
+	EACH_FRONT(&stage, front)
+		for (int i = 0; i < 24; i++) {
+			answer_early(front, i % 2 ? "/early?how=close" : "/early?how=read", i / 2 % 2, i / 4 % 2);
+			CHECK(front, get(front, "/figures")->status == 200);
+		}
 }
 
 static void

@@ -377,6 +377,112 @@ interleaved(void)
 	CU_ASSERT(is_served());
 }
 
+static bool
+hear(struct fcgi_peer *peer, const void *expected, size_t len)
+{
+	char got[256];
+
+	return recv(peer->fd, got, len, MSG_WAITALL) == (ssize_t)len && memcmp(got, expected, len) == 0;
+}
+
+/* Before a request, between two, and byte by byte; the requests around them are served. */
+static void
+management_records(void)
+{
+	static const char values[] = "\1\12\0\0\0\22\0\0" "\17\1FCGI_MPXS_CONNS0", unknown[] = "\1\13\0\0\0\10\0\0" "\115\0\0\0\0\0\0";
+	struct fcgi_peer peer;
+	struct fcgi_answer answer;
+
+	connect_peer(&peer);
+	for (int i = 0; i < 3; i++) {
+		fcgi_record(&peer, FCGI_GET_VALUES, 0, "\17\0FCGI_MPXS_CONNS", 17, 255);
+		CU_ASSERT(hear(&peer, values, sizeof(values) - 1));
+		fcgi_record(&peer, 77, 0, "?", 1, 0);
+		fcgi_record(&peer, FCGI_GET_VALUES, 0, "\17\0FCGI_MPXS_CONNS", 17, 0);
+		fcgi_ask(&peer, 1, true, "GET", "/next", NULL);
+		fcgi_body(&peer, 1, NULL, 0);
+		CU_ASSERT(hear(&peer, unknown, sizeof(unknown)) && hear(&peer, values, sizeof(values) - 1));
+		fcgi_read(&peer, &answer);
+		CU_ASSERT(answer.ended && strstr(answer.out, "GET /next HTTP/1.1") != NULL);
+		free(answer.out);
+	}
+	for (size_t i = 0; i < 8; i++)
+		fcgi_send(&peer, &"\1\11\0\0\0\0\0\0"[i], 1);
+	CU_ASSERT(hear(&peer, "\1\12\0\0\0\0\0\0", 8));
+	fcgi_close(&peer);
+}
+
+static void
+roles_that_are_not_played(void)
+{
+	for (unsigned role = 2; role < 5; role++) {
+		struct fcgi_peer peer;
+		struct fcgi_answer answer;
+
+		connect_peer(&peer);
+		fcgi_begin(&peer, 9, role, true);
+		fcgi_read(&peer, &answer);
+		CU_ASSERT(answer.ended && answer.id == 9 && answer.protocol_status == 3 && answer.out_len == 0);
+		CU_ASSERT(fcgi_is_closed(&peer));
+		free(answer.out);
+		fcgi_close(&peer);
+	}
+	CU_ASSERT(is_served());
+}
+
+/* An abort in each state of a connection: the request is over, nothing is left, the next one is served. */
+static void
+aborted_at_each_moment(void)
+{
+	for (int moment = 0; moment < 6; moment++) {
+		struct fcgi_peer peer;
+
+		connect_peer(&peer);
+		if (moment >= 1)
+			fcgi_begin(&peer, 1, 1, true);
+		if (moment == 2)
+			fcgi_record(&peer, FCGI_PARAMS, 1, "\4\1NAMEx", 7, 0);
+		if (moment >= 3) {
+			fcgi_close(&peer);
+			connect_peer(&peer);
+			fcgi_ask(&peer, 1, true, "POST", "/x", "CONTENT_LENGTH\00010\0");
+		}
+		if (moment == 4)
+			fcgi_record(&peer, FCGI_STDIN, 1, "some", 4, 255);
+		if (moment == 5)
+			fcgi_record(&peer, FCGI_STDIN, 1, "0123456789", 10, 7);
+		fcgi_record(&peer, FCGI_ABORT, 1, NULL, 0, 0);
+		CU_ASSERT(fcgi_is_closed(&peer));
+		fcgi_close(&peer);
+		CU_ASSERT(is_served());
+	}
+}
+
+/* Body before the parameters have ended, and padding of every size. */
+static void
+out_of_order_and_padded(void)
+{
+	struct fcgi_peer peer;
+	struct fcgi_answer answer;
+
+	connect_peer(&peer);
+	fcgi_begin(&peer, 1, 1, true);
+	fcgi_record(&peer, FCGI_STDIN, 1, "early", 5, 0);
+	CU_ASSERT(fcgi_is_closed(&peer));
+	fcgi_close(&peer);
+	connect_peer(&peer);
+	for (unsigned padding = 0; padding < 256; padding += 5) {
+		fcgi_ask(&peer, 1, true, "POST", "/x", "CONTENT_LENGTH\0003\0");
+		fcgi_record(&peer, FCGI_STDIN, 1, "ab", 2, padding);
+		fcgi_record(&peer, FCGI_STDIN, 1, "c", 1, 255 - padding);
+		fcgi_record(&peer, FCGI_STDIN, 1, NULL, 0, padding);
+		fcgi_read(&peer, &answer);
+		CU_ASSERT(answer.ended && strstr(answer.out, "\r\n\r\nabc") != NULL);
+		free(answer.out);
+	}
+	fcgi_close(&peer);
+}
+
 /* The peer asks for much and reads nothing; then it leaves. Others are served meanwhile. */
 static void
 a_peer_that_does_not_read(void)
@@ -432,6 +538,10 @@ suite_fcgi(void)
 	ADD_SCENE(suite, a_body_of_unknown_length);
 	ADD_SCENE(suite, an_abort_is_passed_on);
 	ADD_SCENE(suite, interleaved);
+	ADD_SCENE(suite, management_records);
+	ADD_SCENE(suite, roles_that_are_not_played);
+	ADD_SCENE(suite, aborted_at_each_moment);
+	ADD_SCENE(suite, out_of_order_and_padded);
 	ADD_SCENE(suite, a_peer_that_does_not_read);
 	ADD_SCENE(suite, nothing_is_left);
 }

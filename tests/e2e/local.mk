@@ -10,19 +10,23 @@ tests_e2e_e2e_SOURCES = \
 	tests/support/fcgi_peer.c tests/support/fcgi_peer.h \
 	tests/e2e/answer_test.c \
 	tests/e2e/body_test.c \
+	tests/e2e/command_test.c \
 	tests/e2e/failure_test.c \
 	tests/e2e/fcgi_test.c \
 	tests/e2e/forward_test.c \
+	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/jwt_test.c \
 	tests/e2e/modes_test.c \
 	tests/e2e/pool_test.c \
 	tests/e2e/protocol_test.c \
 	tests/e2e/reference_test.c \
+	tests/e2e/secure_test.c \
 	tests/e2e/stream_test.c \
 	tests/e2e/supervisor_test.c \
-	tests/e2e/target_test.c
+	tests/e2e/target_test.c \
+	tests/e2e/valgrind_test.c
 tests_e2e_e2e_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"' \
 	-DFG_TEST_BUILDDIR='"$(abs_top_builddir)"'
 tests_e2e_e2e_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
-tests_e2e_e2e_LDADD = lib/libfaregate.a $(FG_LIBS) $(CUNIT_LIBS)
-tests_e2e_e2e_DEPENDENCIES = lib/libfaregate.a fcgi-app/faregate
+tests_e2e_e2e_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(CUNIT_LIBS)
+tests_e2e_e2e_DEPENDENCIES = lib/libfaregate.a tests/support/libservice.a fcgi-app/faregate
 endif

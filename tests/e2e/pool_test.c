@@ -148,6 +148,35 @@ a_dead_worker_is_replaced(void)
 	}
 }
 
+/* Both at once: a reload goes on without the old worker that dies in it, and only what that one had in hand is lost. */
+static void
+a_worker_dies_in_a_reload(void)
+{
+	EACH_FRONT(&stage, front) {
+		struct load *load = load_start(front, "/ok", CLIENTS);
+		struct load_result result;
+		unsigned kills = 0;
+
+		for (int i = 0; i < 5; i++) {
+			double next = generation() + 1;
+			pid_t pids[8];
+
+			CHECK(front, load_wait_more(load, 100));
+			CHECK(front, bed_wait(old_workers_are_gone, NULL));
+			CHECK(front, bed_workers(&stage.bed, pids, 8) == 2);
+			kill(stage.bed.pool, SIGHUP);
+			kills += kill(pids[0], SIGKILL) == 0;
+			CHECK(front, wait_metric("faregate_config_generation", next));
+		}
+		CHECK(front, load_wait_more(load, 100));
+		result = load_stop(load);
+		say_result(front, "five reloads, a dead worker in each", result);
+		CHECK(front, kills == 5 && result.failed <= 5 * CLIENTS);
+		CHECK(front, bed_wait(old_workers_are_gone, NULL));
+		CHECK(front, wait_metric("faregate_workers{state=\"running\"}", 2));
+	}
+}
+
 static void
 a_reload_brings_the_new_configuration(void)
 {
@@ -321,6 +350,7 @@ suite_pool(void)
 
 	ADD_SCENE(suite, a_reload_loses_nothing);
 	ADD_SCENE(suite, a_dead_worker_is_replaced);
+	ADD_SCENE(suite, a_worker_dies_in_a_reload);
 	ADD_SCENE(suite, a_reload_brings_the_new_configuration);
 	ADD_SCENE(suite, a_bad_configuration_is_refused);
 	ADD_SCENE(suite, logs_are_rotated);

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "e2e/e2e.h"
+#include "support/fcgi_peer.h"
 
-enum { MAX_WORKERS_SEEN = 64 };
+enum { MAX_WORKERS_SEEN = 64, QUEUED = 120 };
 
 static struct bed bed;
 static struct played *service;
@@ -62,37 +63,6 @@ scene_close(void)
 }
 
 /* ---- what scenes look at */
-
-static struct process *
-pool_process(void)
-{
-	for (size_t i = 0; i < bed.process_count; i++)
-		if (bed.processes[i].pid == bed.pool && bed.pool != 0)
-			return &bed.processes[i];
-	bed_give_up("the bed has no pool");
-}
-
-static bool
-pool_has_ended(void *arg)
-{
-	int *status = arg;
-
-	return waitpid(bed.pool, status, WNOHANG) == bed.pool;
-}
-
-/* Waits until the supervisor is gone by itself; its wait status, -1 when it stays. */
-static int
-wait_pool_end(void)
-{
-	struct process *process = pool_process();
-	int status = -1;
-
-	if (!bed_wait(pool_has_ended, &status))
-		return -1;
-	process->pid = 0;
-	bed.pool = 0;
-	return status;
-}
 
 struct cast {
 	pid_t was[MAX_WORKERS_SEEN];
@@ -319,7 +289,7 @@ a_drain_has_an_end(void)
 	reply = http_read(&conn);
 	CU_ASSERT(http_is_problem(&bed, reply, 503, "draining"));
 	http_close(&conn);
-	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
 	scene_close();
 }
 
@@ -339,7 +309,7 @@ a_second_term_leaves_now(void)
 	reply = http_read(&conn);
 	CU_ASSERT(http_is_problem(&bed, reply, 503, "draining"));
 	http_close(&conn);
-	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
 	scene_close();
 }
 
@@ -352,12 +322,79 @@ a_pool_that_stops_leaves_nothing_behind(void)
 	/* It returns once the pool is gone. */
 	CU_ASSERT_EQUAL(command("stop", NULL, NULL), 0);
 	CU_ASSERT(!exists("faregate.pid"));
-	CU_ASSERT_EQUAL(wait_pool_end(), 0);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
 	CU_ASSERT(!exists("faregate.stats"));
 	CU_ASSERT(!exists("fg.sock"));
 	CU_ASSERT_EQUAL(command("status", "--json", "{\"pid\":0}"), 3);
 	CU_ASSERT_EQUAL(command("stop", NULL, "no pool runs"), 3);
 	CU_ASSERT_EQUAL(command("reload", NULL, "no pool runs"), 3);
+	scene_close();
+}
+
+/* What had come when the order to leave did is served: nobody else would take it from a socket that is going away. */
+static void
+a_stop_serves_what_is_in_the_queue(void)
+{
+	static struct fcgi_peer peers[QUEUED];
+	pid_t workers[MAX_WORKERS_SEEN];
+	struct fcgi_answer answer;
+	unsigned good = 0;
+	size_t count;
+
+	scene_open(FRONT_LIGHTTPD, "");
+	count = bed_workers(&bed, workers, MAX_WORKERS_SEEN);
+	for (size_t i = 0; i < count; i++)
+		kill(workers[i], SIGSTOP);
+	for (size_t i = 0; i < QUEUED; i++) {
+		CU_ASSERT(fcgi_open(&peers[i], bed.socket, bed_patience() * 1000));
+		CU_ASSERT(fcgi_ask(&peers[i], 1, false, "GET", "/hello", NULL) && fcgi_body(&peers[i], 1, "", 0));
+	}
+	kill(bed.pool, SIGTERM);
+	CU_ASSERT(bed_wait_notify(&bed, "STOPPING=1"));
+	for (size_t i = 0; i < count; i++)
+		kill(workers[i], SIGCONT);
+	for (size_t i = 0; i < QUEUED; i++) {
+		fcgi_read(&peers[i], &answer);
+		good += answer.ended && strstr(answer.out, "one") != NULL;
+		free(answer.out);
+		fcgi_close(&peers[i]);
+	}
+	CU_ASSERT_EQUAL(good, QUEUED);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
+	scene_close();
+}
+
+static bool
+is_told(const char *begin)
+{
+	char text[1024];
+
+	if (bed_next_notify(&bed, text, sizeof(text)) && strncmp(text, begin, strlen(begin)) == 0)
+		return true;
+	fprintf(stderr, "e2e: the service manager is told \"%s\", not \"%s\"\n", text, begin);
+	return false;
+}
+
+/* Each RELOADING is followed by a READY, or systemd waits for it; a stop may take as long as the drain. */
+static void
+the_service_manager_is_told(void)
+{
+	char text[1024] = "", *at;
+	int64_t now = bed_now_ms();
+
+	scene_open(FRONT_LIGHTTPD, "drain-timeout: 2m\n");
+	kill(bed.pool, SIGHUP);
+	CU_ASSERT(bed_next_notify(&bed, text, sizeof(text)));
+	at = strstr(text, "RELOADING=1\nMONOTONIC_USEC=");
+	CU_ASSERT(at == text && strtoll(strrchr(text, '=') + 1, NULL, 10) >= now * 1000);
+	CU_ASSERT(is_told("READY=1\nSTATUS=2 workers, configuration 2"));
+	write_config("no-such-key: 1\n", "two");
+	kill(bed.pool, SIGHUP);
+	CU_ASSERT(is_told("RELOADING=1\n"));
+	CU_ASSERT(is_told("READY=1\nSTATUS=2 workers, configuration 2"));
+	kill(bed.pool, SIGTERM);
+	CU_ASSERT(is_told("STOPPING=1\nEXTEND_TIMEOUT_USEC=130000000"));
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
 	scene_close();
 }
 
@@ -381,7 +418,7 @@ workers_do_not_outlive_their_supervisor(void)
 	scene_open(FRONT_LIGHTTPD, "");
 	remember_workers(&cast, 2);
 	kill(bed.pool, SIGKILL);
-	status = wait_pool_end();
+	status = bed_wait_pool_end(&bed);
 	CU_ASSERT(WIFSIGNALED(status));
 	CU_ASSERT(bed_wait(worker_is_gone, &cast));
 	/* What it left behind, socket and pid file, is in nobody's way. */
@@ -447,7 +484,7 @@ workers_become_their_user(void)
 	CU_ASSERT(bed_wait(log_has_come, NULL));
 	/* They die with the supervisor all the same. */
 	kill(bed.pool, SIGKILL);
-	wait_pool_end();
+	bed_wait_pool_end(&bed);
 	CU_ASSERT(bed_wait(worker_is_gone, &cast));
 	scene_close();
 }
@@ -464,6 +501,8 @@ suite_supervisor(void)
 	ADD_SCENE(suite, a_drain_has_an_end);
 	ADD_SCENE(suite, a_second_term_leaves_now);
 	ADD_SCENE(suite, a_pool_that_stops_leaves_nothing_behind);
+	ADD_SCENE(suite, a_stop_serves_what_is_in_the_queue);
+	ADD_SCENE(suite, the_service_manager_is_told);
 	ADD_SCENE(suite, workers_do_not_outlive_their_supervisor);
 	ADD_SCENE(suite, a_start_that_cannot_succeed_says_why);
 	ADD_SCENE(suite, workers_become_their_user);

@@ -42,7 +42,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FG_ASSERT(fg_request_head_scan(fg_str_slice(bytes, 0, head.whole_len), &again) == scan);
 		FG_ASSERT(fg_request_head_scan(fg_str_slice(bytes, 0, head.whole_len - 1), &again) == FG_SCAN_MORE);
 	}
-	if (scan != FG_SCAN_MORE && scan != FG_SCAN_BAD)
+	if (scan == FG_SCAN_MANAGEMENT) {
+		char answer[FG_MOST_ANSWER_BYTES];
+
+		FG_ASSERT(fg_management_answer(fg_str_slice(bytes, 0, head.whole_len), answer) <= sizeof(answer));
+		return 0;
+	}
+	if (scan != FG_SCAN_MORE && scan != FG_SCAN_BAD && scan != FG_SCAN_ROLE)
 		read_body(fg_str_slice(bytes, head.whole_len, size), head.id, scan == FG_SCAN_LONG);
 	else
 		read_body(bytes, 1, false);

@@ -43,7 +43,7 @@ third 'yaml\.h' 'lib/conf/[a-z_]*\.c'
 third 'ev\.h' 'lib/loop/[a-z_]*\.c'
 third '(fcgiapp|fcgi_config|fastcgi|fcgi_stdio|fcgios)\.h' 'fcgi-app/fcgi\.c'
 third '(jwt|jansson|crypt)\.h' 'lib/token/[a-z_0-9]*\.c'
-third 'openssl/[a-z_0-9]*\.h' 'lib/(token/[a-z_0-9]*|client/reuse)\.c'
+third 'openssl/[a-z_0-9]*\.h' 'lib/(token/[a-z_0-9]*|client/(reuse|salvage))\.c'
 third 'pcre2\.h' 'lib/core/router[a-z_]*\.c'
 
 # ---- functions that are not used: unbounded, blocking, not reentrant, or with a better one here

@@ -1,3 +1,3 @@
-# Tests about the code itself.
-TESTS += tests/lint/lint.sh
-EXTRA_DIST += tests/lint/lint.sh
+# Tests about the code itself, and about the unit.
+TESTS += tests/lint/lint.sh tests/lint/systemd.sh
+EXTRA_DIST += tests/lint/lint.sh tests/lint/systemd.sh

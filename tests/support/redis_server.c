@@ -67,14 +67,26 @@ connect_to(const struct redis_server *server)
 	return -1;
 }
 
+/* Where the marker begins that was asked for behind the command, or the error that a busy server gives instead; 0: not yet. */
+static size_t
+end_of_reply(const char *reply, size_t len, const char *marker)
+{
+	size_t last = len > 2 ? len - 2 : 0;
+
+	if (len >= strlen(marker) && strcmp(reply + len - strlen(marker), marker) == 0)
+		return len - strlen(marker);
+	while (last > 0 && reply[last - 1] != '\n')
+		last--;
+	return strncmp(reply + last, "-BUSY", 5) == 0 || strncmp(reply + last, "-LOADING", 8) == 0 ? last : 0;
+}
+
 /* NULL when there is no whole answer. */
 static const char *
 ask(const struct redis_server *server, const char *command)
 {
 	static char reply[REPLY_BYTES];
-	static const char marker[] = "$8\r\nTHE-LAST\r\n";
 	char text[4096];
-	size_t len = 0, begin = 0;
+	size_t len = 0, begin = 0, size;
 	int fd = connect_to(server);
 
 	if (fd < 0)
@@ -87,15 +99,15 @@ ask(const struct redis_server *server, const char *command)
 	require(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text), "send");
 	for (reply[0] = '\0'; len < sizeof(reply) - 1;) {
 		struct pollfd wait = {.fd = fd, .events = POLLIN};
-		const char *end = server->options.sentinel ? "+PONG\r\n" : marker;
 		ssize_t got = poll(&wait, 1, PATIENCE_MS) == 1 ? read(fd, reply + len, sizeof(reply) - 1 - len) : 0;
 
 		if (got <= 0)
 			break;
 		len += (size_t)got;
 		reply[len] = '\0';
-		if (len >= strlen(end) && strcmp(reply + len - strlen(end), end) == 0) {
-			reply[len - strlen(end)] = '\0';
+		size = end_of_reply(reply, len, server->options.sentinel ? "+PONG\r\n" : "$8\r\nTHE-LAST\r\n");
+		if (size > 0) {
+			reply[size] = '\0';
 			close(fd);
 			return reply + begin;
 		}
@@ -183,9 +195,10 @@ write_conf(const struct redis_server *server)
 }
 
 void
-redis_server_again(struct redis_server *server)
+redis_server_begin(struct redis_server *server)
 {
 	pid_t parent = getpid();
+	int fd;
 
 	fflush(NULL);
 	server->pid = fork();
@@ -201,10 +214,17 @@ redis_server_again(struct redis_server *server)
 		execlp("redis-server", "redis-server", server->conf, server->options.sentinel ? "--sentinel" : NULL, (char *)NULL);
 		_exit(127);
 	}
-	while (ask(server, "PING") == NULL) {
+	while ((fd = connect_to(server)) < 0) {
 		require(waitpid(server->pid, NULL, WNOHANG) == 0, "it did not start (is it installed?)");
 		poll(NULL, 0, STEP_MS);
 	}
+	close(fd);
+}
+
+void
+redis_server_again(struct redis_server *server)
+{
+	redis_server_begin(server);
 	redis_server_until(server, "PING", "PONG");
 }
 
@@ -322,8 +342,12 @@ redis_ha_start(struct redis_ha *ha)
 	snprintf(config, sizeof(config),
 	    "sentinel monitor mymaster 127.0.0.1 %d 2\nsentinel down-after-milliseconds mymaster 300\n"
 	    "sentinel failover-timeout mymaster 2000\n", ha->servers[0]->port);
-	for (int i = 0; i < REDIS_SENTINELS; i++)
+	for (int i = 0; i < REDIS_SENTINELS; i++) {
 		ha->sentinels[i] = redis_server_start(&(struct redis_server_options){.config = config, .sentinel = true});
+		/* They look ten times as often as they would, so that the tests need not wait for them. */
+		redis_server_do(ha->sentinels[i], "SENTINEL DEBUG INFO-PERIOD 200 ASK-PERIOD 50 PUBLISH-PERIOD 500 "
+		                                  "ELECTION-TIMEOUT 1000 MIN-LINK-RECONNECT-PERIOD 50 SLAVE-RECONF-TIMEOUT 1000");
+	}
 	for (int i = 0; i < REDIS_SENTINELS; i++)
 		redis_server_until(ha->sentinels[i], "INFO sentinel", "status=ok,address=127.0.0.1:");
 	for (int i = 0; i < REDIS_SENTINELS; i++)

@@ -25,8 +25,10 @@ struct redis_server *redis_server_start(const struct redis_server_options *optio
 void redis_server_stop(struct redis_server *server);
 /* SIGKILL; its port then refuses. */
 void redis_server_kill(struct redis_server *server);
-/* At the same place, with the same configuration, empty. Killed before. */
+/* At the same place, with the same configuration and what it had saved. Killed before. */
 void redis_server_again(struct redis_server *server);
+/* The same, and returns as soon as it listens. */
+void redis_server_begin(struct redis_server *server);
 void redis_server_pause(struct redis_server *server);
 void redis_server_resume(struct redis_server *server);
 int redis_server_port(const struct redis_server *server);

@@ -74,9 +74,9 @@ uint64_t service_pattern_hash(uint64_t bytes);
 uint64_t service_hash(uint64_t hash, const void *bytes, size_t len);
 
 /*
- * Makes DIR/PREFIX-ca.pem, -cert.pem and -key.pem: a certificate for that name (an IP address too), signed by that CA.
- * False when it cannot.
+ * Makes DIR/PREFIX-ca.pem, -cert.pem and -key.pem: a certificate for that name (an IP address too), signed by that CA;
+ * good for a day, or since an hour no longer. False when it cannot.
  */
-bool service_make_cert(const char *dir, const char *prefix, const char *name);
+bool service_make_cert(const char *dir, const char *prefix, const char *name, bool expired);
 
 #endif

@@ -201,28 +201,6 @@ put_status(struct conn *conn, int status)
 /* ---- answers in pieces */
 
 static void
-begin_bytes(struct conn *conn, uint64_t total)
-{
-	char type[PARAM_BYTES] = "application/octet-stream";
-
-	param(conn, "type", type, NULL);
-	conn->chunk = number_param(conn, "chunked", 0);
-	conn->source = strcmp(conn->method, "HEAD") == 0 ? SOURCE_NONE : SOURCE_PATTERN;
-	conn->source_at = 0;
-	conn->source_end = total;
-	put_text(&conn->out, "HTTP/1.1 200 OK\r\nContent-Type: %.200s\r\n", type);
-	if (number_param(conn, "close", 0) != 0) {
-		conn->ending = CLOSE;
-		put_text(&conn->out, "Connection: close\r\n");
-	} else if (conn->chunk > 0) {
-		put_text(&conn->out, "Transfer-Encoding: chunked\r\n%s", connection_line(conn));
-	} else {
-		put_text(&conn->out, "Content-Length: %llu\r\n%s", (unsigned long long)total, connection_line(conn));
-	}
-	put_text(&conn->out, "\r\n");
-}
-
-static void
 put_pattern(struct bytes *out, uint64_t from, size_t len)
 {
 	static char period[SERVICE_PATTERN_PERIOD];
@@ -259,6 +237,31 @@ more_pattern(struct conn *conn)
 	else if (conn->source_at == conn->source_end && conn->chunk == 0)
 		conn->source = SOURCE_NONE;
 	return true;
+}
+
+static void
+begin_bytes(struct conn *conn, uint64_t total)
+{
+	char type[PARAM_BYTES] = "application/octet-stream";
+
+	param(conn, "type", type, NULL);
+	conn->chunk = number_param(conn, "chunked", 0);
+	conn->source = strcmp(conn->method, "HEAD") == 0 ? SOURCE_NONE : SOURCE_PATTERN;
+	conn->source_at = 0;
+	conn->source_end = total;
+	put_text(&conn->out, "HTTP/1.1 200 OK\r\nContent-Type: %.200s\r\n", type);
+	if (number_param(conn, "close", 0) != 0) {
+		conn->ending = CLOSE;
+		put_text(&conn->out, "Connection: close\r\n");
+	} else if (conn->chunk > 0) {
+		put_text(&conn->out, "Transfer-Encoding: chunked\r\n%s", connection_line(conn));
+	} else {
+		put_text(&conn->out, "Content-Length: %llu\r\n%s", (unsigned long long)total, connection_line(conn));
+	}
+	put_text(&conn->out, "\r\n");
+	/* The first piece goes out in one write with the head, as most services do it; two would be acknowledged apart. */
+	if (conn->source != SOURCE_NONE)
+		more_pattern(conn);
 }
 
 static void

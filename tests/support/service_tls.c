@@ -94,7 +94,7 @@ add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 }
 
 static X509 *
-make(EVP_PKEY *key, const char *name, long serial, X509 *issuer, EVP_PKEY *issuer_key)
+make(EVP_PKEY *key, const char *name, long serial, X509 *issuer, EVP_PKEY *issuer_key, bool expired)
 {
 	X509 *cert = X509_new();
 	X509_NAME *subject = X509_get_subject_name(cert);
@@ -103,8 +103,8 @@ make(EVP_PKEY *key, const char *name, long serial, X509 *issuer, EVP_PKEY *issue
 
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), serial);
-	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(cert), 24 * 3600);
+	X509_gmtime_adj(X509_getm_notBefore(cert), -24 * 3600);
+	X509_gmtime_adj(X509_getm_notAfter(cert), expired ? -3600 : 24 * 3600);
 	X509_set_pubkey(cert, key);
 	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
 	X509_set_issuer_name(cert, issuer == NULL ? subject : X509_get_subject_name(issuer));
@@ -134,11 +134,11 @@ save(const char *dir, const char *prefix, const char *what, X509 *cert, EVP_PKEY
 }
 
 bool
-service_make_cert(const char *dir, const char *prefix, const char *name)
+service_make_cert(const char *dir, const char *prefix, const char *name, bool expired)
 {
 	EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
-	X509 *ca = make(ca_key, "Scripted CA", 1, NULL, ca_key);
-	X509 *cert = ca == NULL ? NULL : make(key, name, 2, ca, ca_key);
+	X509 *ca = make(ca_key, "Scripted CA", 1, NULL, ca_key, false);
+	X509 *cert = ca == NULL ? NULL : make(key, name, 2, ca, ca_key, expired);
 	bool ok = cert != NULL && save(dir, prefix, "ca", ca, NULL) && save(dir, prefix, "cert", cert, NULL) &&
 	    save(dir, prefix, "key", NULL, key);
 

@@ -196,8 +196,11 @@ maker_pem(const struct maker_key *key, unsigned char **der, size_t *der_len)
 	pem[len] = '\0';
 	BIO_free(bio);
 	if (der != NULL) {
-		*der = NULL;
-		*der_len = (size_t)i2d_PUBKEY(key->pkey, der);
+		unsigned char *end;
+
+		*der_len = (size_t)i2d_PUBKEY(key->pkey, NULL);
+		*der = end = malloc(*der_len);
+		must(end != NULL && i2d_PUBKEY(key->pkey, &end) > 0, "DER");
 	}
 	return pem;
 }

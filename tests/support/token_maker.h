@@ -22,7 +22,7 @@ void maker_key_free(struct maker_key *key);
 char *maker_jwk(const struct maker_key *key, const char *more);
 /* {"keys":[…]} of up to four JWKs; NULL ends. They are freed. */
 char *maker_jwks(char *a, char *b, char *c, char *d);
-/* PEM of the public key (SubjectPublicKeyInfo); *der, if not NULL, is the DER within and its length. */
+/* PEM of the public key (SubjectPublicKeyInfo); *der, if not NULL, is the DER within, of *der_len bytes, the caller's too. */
 char *maker_pem(const struct maker_key *key, unsigned char **der, size_t *der_len);
 
 /* A compact JWS. ES* signatures as JOSE wants them. */

@@ -18,6 +18,8 @@ struct scene {
 	struct fg_service service;
 	struct fg_target target;
 	struct fg_buf line;
+	struct fg_config config;
+	struct fg_gateway gw;
 	struct fg_exchange x;
 };
 
@@ -32,6 +34,8 @@ scene_init(struct scene *scene)
 	};
 	fg_arena_init(&scene->arena, FG_MAX_EXCHANGE_ARENA_BYTES, NULL, 0);
 	fg_buf_init(&scene->line, FG_MAX_LOG_LINE_BYTES);
+	scene->gw.config = &scene->config;
+	scene->x.gw = &scene->gw;
 	scene->x.route = &scene->route;
 	scene->x.service = &scene->service;
 	scene->x.target = &scene->target;
@@ -106,7 +110,7 @@ an_exchange_that_never_began(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	scene.x = (struct fg_exchange){.reason = FG_ERR_HEADERS_TOO_LARGE, .wall = 1, .started = 5, .ended = 5};
+	scene.x = (struct fg_exchange){.gw = &scene.gw, .reason = FG_ERR_HEADERS_TOO_LARGE, .wall = 1, .started = 5, .ended = 5};
 	ASSERT_STR(format(&scene, FG_LOG_JSON),
 	    "{\"time\":\"1970-01-01T00:00:00.000Z\",\"status\":0,\"reason\":\"headers_too_large\",\"bytes_in\":0,"
 	    "\"bytes_out\":0,\"duration_ms\":0.000}\n");
@@ -182,9 +186,10 @@ long_values_are_cut_and_the_line_stays_valid(void)
 static struct fg_str
 redact(const char *query)
 {
+	static const struct fg_str credentials[] = {FG_STR_INIT("ticket"), FG_STR_INIT("t-1")};
 	static char room[256];
 
-	return fg_query_redact(fg_str_from(query), room, sizeof(room));
+	return fg_query_redact(fg_str_from(query), credentials, FG_ARRAY_LEN(credentials), room, sizeof(room));
 }
 
 static void
@@ -202,6 +207,8 @@ credentials_are_redacted(void)
 	/* Encoded, as the service will decode it. */
 	ASSERT_STR(redact("p%61ssword=x&user%5Bpwd%5D=y"), "p%61ssword=***&user%5Bpwd%5D=***");
 	ASSERT_STR(redact("token=a=b"), "token=***");
+	/* Those that the configuration takes credentials from. */
+	ASSERT_STR(redact("ticket=a&T%2D1=b&tickets=c&t1=d"), "ticket=***&T%2D1=***&tickets=c&t1=d");
 	ASSERT_STR(redact("a_very_long_prefix_that_is_longer_than_the_room_for_a_name_ever_is_token=x"),
 	    "a_very_long_prefix_that_is_longer_than_the_room_for_a_name_ever_is_token=***");
 	/* Not credentials. */
@@ -209,8 +216,8 @@ credentials_are_redacted(void)
 	    "monkey=1&keyword=2&tokens_max=3&page=4&basin=5&=6&&token&key=");
 	ASSERT_STR(redact(""), "");
 	/* Too long for the room: cut, never shown. */
-	ASSERT_STR(fg_query_redact(FG_STR("key=abcdef&value=012345678"), room, sizeof(room)), "key=***&value=01");
-	ASSERT_STR(fg_query_redact(FG_STR("value=012345678&key=abcdef"), room, sizeof(room)), "");
+	ASSERT_STR(fg_query_redact(FG_STR("key=abcdef&value=012345678"), NULL, 0, room, sizeof(room)), "key=***&value=01");
+	ASSERT_STR(fg_query_redact(FG_STR("value=012345678&key=abcdef"), NULL, 0, room, sizeof(room)), "");
 }
 
 static void

@@ -13,6 +13,9 @@
 static void
 str_compare(void)
 {
+	static const char long_text[] = "a secret of several words, and three";
+	char changed[] = "a secret of several words, and three";
+
 	CU_ASSERT(fg_str_ieq(FG_STR("Content-Type"), FG_STR("content-TYPE")));
 	CU_ASSERT(!fg_str_ieq(FG_STR("a"), FG_STR("ab")));
 	/* ASCII alone: "[" and "{" differ by 0x20 like letters do. */
@@ -23,6 +26,13 @@ str_compare(void)
 	CU_ASSERT(fg_str_eq_secret(FG_STR("key"), FG_STR("key")));
 	CU_ASSERT(!fg_str_eq_secret(FG_STR("key"), FG_STR("keys")));
 	CU_ASSERT(!fg_str_eq_secret(FG_STR("key"), FG_STR("kez")));
+	CU_ASSERT(fg_str_eq_secret(FG_STR_NONE, FG_STR("")));
+	for (size_t i = 0; i < sizeof(long_text) - 1; i++) {
+		CU_ASSERT(fg_str_eq_secret(FG_STR(long_text), fg_str_from(changed)));
+		changed[i] ^= 0x20;
+		CU_ASSERT(!fg_str_eq_secret(FG_STR(long_text), fg_str_from(changed)));
+		changed[i] ^= 0x20;
+	}
 }
 
 static void
@@ -74,6 +84,23 @@ grammar(void)
 	CU_ASSERT(!fg_is_field_value(FG_STR("a\r\nb")));
 	CU_ASSERT(!fg_is_field_value(FG_STR("a\0b")));
 	CU_ASSERT(!fg_is_field_value(FG_STR("\x7f")));
+}
+
+/* Wherever it stands among others, and whatever those are. */
+static void
+field_value_bytes(void)
+{
+	static const char others[] = {'x', ' ', '\t', '~', '\x80', '\xff'};
+	char text[20];
+
+	for (size_t k = 0; k < sizeof(others); k++)
+		for (int c = 0; c < 256; c++)
+			for (size_t at = 0; at < sizeof(text); at++) {
+				memset(text, others[k], sizeof(text));
+				text[at] = (char)c;
+				CU_ASSERT_EQUAL(fg_is_field_value((struct fg_str){text, sizeof(text)}),
+				    (c >= 0x20 && c != 0x7f) || c == '\t');
+			}
 }
 
 static void
@@ -224,6 +251,7 @@ suite_base(void)
 	ADD_TEST(suite, str_numbers);
 	ADD_TEST(suite, str_hash);
 	ADD_TEST(suite, grammar);
+	ADD_TEST(suite, field_value_bytes);
 	ADD_TEST(suite, buf_is_bounded);
 	ADD_TEST(suite, buf_json);
 	ADD_TEST(suite, arena_grows_and_resets);

@@ -225,7 +225,7 @@ set_up(void)
 {
 	if (mkdtemp(dir) == NULL)
 		return 1;
-	return !service_make_cert(dir, "s", "127.0.0.1");
+	return !service_make_cert(dir, "s", "127.0.0.1", false);
 }
 
 static int

@@ -347,9 +347,9 @@ mistakes_as_json(void)
 	fg_buf_init(&json, 4096);
 	CU_ASSERT(fg_conf_format_mistakes_json(&r.conf, &json));
 	ASSERT_STR(fg_buf_str(&json),
-	    "[{\"file\":\"f\",\"line\":1,\"column\":15,\"path\":\"own\",\"message\":\"unknown key \\\"a\\\\\\\"b\\\"; the keys here "
+	    "\"errors\":[{\"file\":\"f\",\"line\":1,\"column\":15,\"path\":\"own\",\"message\":\"unknown key \\\"a\\\\\\\"b\\\"; the keys here "
 	    "are url, weight\"},{\"file\":\"f\",\"line\":2,\"column\":7,\"path\":\"flag\",\"message\":\"expected true or false, "
-	    "found \\\"7\\\"\"}]");
+	    "found \\\"7\\\"\"}],\"left_out\":0");
 	fg_buf_fini(&json);
 	end_reading(&r);
 }

@@ -264,6 +264,8 @@ wrong_pool(void)
 	    {"version: 1\nrouts: {}\n", "f:2:1: unknown key \"routs\"; did you mean routes?\n"},
 	    {"version: 1\nlisten: []\n", "f:2:9: listen: is empty; at least one address is needed\n"},
 	    {"version: 1\nlisten: /run/x\n", "f:2:9: listen: expected unix:/PATH or tcp:ADDRESS:PORT, found \"/run/x\"\n"},
+	    {"version: 1\nlisten: unix:/run/\n",
+		"f:2:9: listen: \"unix:/run/\" is a folder; write the socket's own name behind it\n"},
 	    {"version: 1\nlisten: unix:x\n", "f:2:9: listen: \"unix:x\" has no absolute path; write unix:/PATH\n"},
 	    {"version: 1\nlisten: [tcp:9000, tcp:localhost:9000, tcp:127.0.0.1:0, tcp:127.0.0.1:65536, \"tcp:::1:9\"]\n",
 	        "f:2:10: listen[0]: \"tcp:9000\" is not a numeric address and a port; write tcp:127.0.0.1:9000 or tcp:[::1]:9000\n"
@@ -433,7 +435,7 @@ wrong_together(void)
 	    "f:2:11: services: expected a map, SERVICE: …, found text\n");
 	EXPECT_ERRORS(SERVICES "defaults: {path: /x, request: {headers: {set: {X: \"{path:id}\"}}}}\n"
 	                       "routes: {r: {path: /a, service: a}, s: {path: \"/{id}\", service: a}}\n",
-	    "f:3:12: defaults: unknown key \"path\"; the keys here are body-limit, timeout, encoded-slash, merge-slashes, request, "
+	    "f:3:12: defaults: unknown key \"path\"; the keys here are body-limit, timeout, encoded-slash, merge-slashes, auth, request, "
 	    "response\n"
 	    "f:4:13: routes.r: inherits {path:id} from defaults, and its path \"/a\" has no such part\n");
 }

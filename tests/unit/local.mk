@@ -8,17 +8,20 @@ tests_unit_unit_SOURCES = \
 	tests/unit/prometheus.c tests/unit/prometheus.h \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
+	tests/unit/auth_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
 	tests/unit/breaker_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c tests/unit/client_reuse_test.c \
+	tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
 	tests/unit/config_store_test.c \
 	tests/unit/config_policy_test.c \
 	tests/unit/conf_files_test.c \
 	tests/unit/conf_variant_test.c \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
+	tests/unit/credentials_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
 	tests/unit/forward_target_test.c tests/unit/request.h \
 	fcgi-app/handover.c tests/unit/handover_test.c \
@@ -27,11 +30,18 @@ tests_unit_unit_SOURCES = \
 	tests/unit/health_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
+	tests/unit/offload_test.c \
+	tests/unit/password_test.c \
 	fcgi-app/records.c tests/unit/records_test.c \
-	tests/unit/redis_scene.c tests/unit/redis_scene.h tests/unit/redis_test.c tests/unit/redis_server_test.c \
+	tests/unit/redis_scene.c tests/unit/redis_scene.h tests/unit/redis_peer.c tests/unit/redis_peer.h \
+	tests/unit/redis_test.c tests/unit/redis_peer_test.c tests/unit/redis_server_test.c tests/unit/redis_trouble_test.c \
+	tests/unit/redis_cluster_test.c tests/unit/redis_sentinel_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \
+	tests/unit/token_scene.h tests/unit/token_attack_test.c \
+	tests/unit/token_cache_test.c \
+	tests/unit/token_claims_test.c tests/unit/token_key_test.c \
 	tests/unit/token_vectors.h tests/unit/token_vectors_test.c \
 	tests/unit/suggest_test.c \
 	tests/unit/uri_test.c \

@@ -125,6 +125,59 @@ what_c_strings_cannot_hold_is_refused(void)
 }
 
 static void
+other_roles_are_named(void)
+{
+	char answer[FG_MOST_ANSWER_BYTES];
+	struct fg_request_head head;
+	struct fg_buf data;
+
+	fg_buf_init(&data, 4096);
+	for (int role = 0; role < 300; role++) {
+		fg_buf_reset(&data);
+		add_begin(&data, 0x102, role, 0);
+		CU_ASSERT_EQUAL(fg_request_head_scan(fg_buf_str(&data), &head), role % 256 == 1 ? FG_SCAN_MORE : FG_SCAN_ROLE);
+		CU_ASSERT_EQUAL(head.id, 0x102);
+	}
+	CU_ASSERT_EQUAL(fg_role_answer(0x102, answer), 16);
+	CU_ASSERT_EQUAL(memcmp(answer, "\1\3\1\2\0\10\0\0" "\0\0\0\0\3\0\0\0", 16), 0);
+	fg_buf_fini(&data);
+}
+
+static void
+expect_answer(unsigned type, struct fg_str content, struct fg_str expected)
+{
+	char answer[FG_MOST_ANSWER_BYTES];
+	struct fg_buf data;
+	size_t len;
+
+	fg_buf_init(&data, 4096);
+	add_record(&data, type, 0, content, 3);
+	expect_scan(&data, FG_SCAN_MANAGEMENT, data.len);
+	len = fg_management_answer(fg_buf_str(&data), answer);
+	CU_ASSERT_EQUAL(len, expected.len);
+	CU_ASSERT(expected.len == 0 || memcmp(answer, expected.p, len) == 0);
+	fg_buf_fini(&data);
+}
+
+/* §4.1, §4.2 of the specification. */
+static void
+management_records_are_answered(void)
+{
+	expect_answer(GET_VALUES, FG_STR("\17\0FCGI_MPXS_CONNS\6\0FOOBAR\16\0FCGI_MAX_CONNS"),
+	    FG_STR("\1\12\0\0\0\46\0\0" "\17\1FCGI_MPXS_CONNS0" "\16\4FCGI_MAX_CONNS4096"));
+	expect_answer(GET_VALUES, FG_STR("\15\0FCGI_MAX_REQS\15\0FCGI_MAX_REQS"),
+	    FG_STR("\1\12\0\0\0\23\0\0" "\15\4FCGI_MAX_REQS4096"));
+	expect_answer(GET_VALUES, FG_STR(""), FG_STR("\1\12\0\0\0\0\0\0"));
+	expect_answer(GET_VALUES, FG_STR("\0\0\0\1x"), FG_STR("\1\12\0\0\0\0\0\0"));
+	expect_answer(77, FG_STR("whatever"), FG_STR("\1\13\0\0\0\10\0\0" "\115\0\0\0\0\0\0\0"));
+	/* Lengths that point out of the record. */
+	expect_answer(GET_VALUES, FG_STR("\17"), FG_STR_NONE);
+	expect_answer(GET_VALUES, FG_STR("\17\0FCGI"), FG_STR_NONE);
+	expect_answer(GET_VALUES, FG_STR("\1\5x"), FG_STR_NONE);
+	expect_answer(GET_VALUES, FG_STR("\377\377\377\377\377\377\377\377x"), FG_STR_NONE);
+}
+
+static void
 not_fastcgi(void)
 {
 	struct fg_request_head head;
@@ -133,12 +186,6 @@ not_fastcgi(void)
 	CU_ASSERT_EQUAL(fg_request_head_scan(FG_STR("GET / HTTP/1.1\r\n"), &head), FG_SCAN_BAD);
 	CU_ASSERT_EQUAL(fg_request_head_scan(FG_STR("G"), &head), FG_SCAN_BAD);
 	fg_buf_init(&data, 4096);
-	add_begin(&data, 1, 2, 0); /* an authorizer is not served */
-	CU_ASSERT_EQUAL(fg_request_head_scan(fg_buf_str(&data), &head), FG_SCAN_BAD);
-	fg_buf_reset(&data);
-	add_record(&data, GET_VALUES, 0, FG_STR(""), 0);
-	CU_ASSERT_EQUAL(fg_request_head_scan(fg_buf_str(&data), &head), FG_SCAN_BAD);
-	fg_buf_reset(&data);
 	add_begin(&data, 1, 1, 0);
 	add_record(&data, STDIN, 1, FG_STR(""), 0);
 	CU_ASSERT_EQUAL(fg_request_head_scan(fg_buf_str(&data), &head), FG_SCAN_BAD);
@@ -267,6 +314,8 @@ suite_records(void)
 	ADD_TEST(suite, a_pair_may_lie_across_records);
 	ADD_TEST(suite, lengths_that_lie);
 	ADD_TEST(suite, what_c_strings_cannot_hold_is_refused);
+	ADD_TEST(suite, other_roles_are_named);
+	ADD_TEST(suite, management_records_are_answered);
 	ADD_TEST(suite, not_fastcgi);
 	ADD_TEST(suite, parameters_without_end);
 	ADD_TEST(suite, too_many_parameters);

@@ -10,6 +10,22 @@
 /* Longer than anything here takes, under sanitizers on a busy machine too. */
 enum { PATIENCE_SECONDS = 60, MAX_WORDS = 16 };
 
+struct redis_server *redis_suite_server;
+
+int
+redis_suite_set_up(void)
+{
+	redis_suite_server = redis_server_start(NULL);
+	return 0;
+}
+
+int
+redis_suite_tear_down(void)
+{
+	redis_server_stop(redis_suite_server);
+	return 0;
+}
+
 static void
 on_log(void *arg, struct fg_str line)
 {
@@ -36,6 +52,13 @@ redis_scene_open(struct redis_scene *scene)
 }
 
 void
+redis_scene_open_served(struct redis_scene *scene)
+{
+	redis_scene_open(scene);
+	redis_scene_connect(scene, "redis://127.0.0.1:%d/0", redis_server_port(redis_suite_server));
+}
+
+void
 redis_scene_connect(struct redis_scene *scene, const char *format, ...)
 {
 	struct fg_redis_mistake mistake = {.text = ""};
@@ -51,6 +74,7 @@ redis_scene_connect(struct redis_scene *scene, const char *format, ...)
 		fprintf(stderr, "%s: %s\n", url.p, mistake.text);
 		CU_FAIL_FATAL("a URL");
 	}
+	spec->sentinel_password = fg_str_from(scene->sentinel_password);
 	/* The loop's time is that of its last turn, which may have been long ago. */
 	fg_loop_turn(scene->loop, false);
 	scene->redis = fg_redis_new(scene->loop, spec, &scene->options, &scene->log);
@@ -88,13 +112,19 @@ on_patience(struct fg_timer *timer, void *arg)
 void
 redis_scene_wait(struct redis_scene *scene, bool (*check)(void *arg), void *arg)
 {
-	struct fg_timer timer;
-	bool out_of_patience = false;
+	struct fg_timer timer, wake;
+	bool out_of_patience = false, is_awake;
 
+	fg_timer_init(&wake, scene->loop, on_patience, &is_awake);
 	fg_timer_init(&timer, scene->loop, on_patience, &out_of_patience);
 	fg_timer_start(&timer, PATIENCE_SECONDS * (fg_usec)FG_US_PER_S);
-	while (!check(arg) && !out_of_patience)
+	while (!check(arg) && !out_of_patience) {
+		/* What check() started may be over at the end of a turn, before the loop waits. */
+		if (!fg_timer_is_active(&wake))
+			fg_timer_start(&wake, 5 * FG_US_PER_MS);
 		fg_loop_turn(scene->loop, true);
+	}
+	fg_timer_stop(&wake);
 	fg_timer_stop(&timer);
 	CU_ASSERT_FATAL(!out_of_patience);
 }
@@ -167,6 +197,17 @@ redis_told_eval(struct redis_scene *scene, struct redis_told *told, const struct
 	told->in_call = false;
 }
 
+void
+redis_told_eval_keys(struct redis_scene *scene, struct redis_told *told, const struct fg_redis_script *script,
+    const struct fg_str *keys, size_t key_count)
+{
+	told->scene = scene;
+	told->told = 0;
+	told->in_call = true;
+	told->query = fg_redis_eval(scene->redis, script, keys, key_count, NULL, 0, on_reply, told);
+	told->in_call = false;
+}
+
 static bool
 is_told(void *arg)
 {
@@ -215,7 +256,7 @@ has_recovered(void *arg)
 
 	if (told->told > 0 && told->err == FG_OK)
 		return true;
-	if (told->told > 0)
+	if (told->told > 0 && fg_redis_is_available(told->scene->redis, FG_STR("any")))
 		redis_told_start(told->scene, told, "any", "SET any 1");
 	return false;
 }

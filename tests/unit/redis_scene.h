@@ -7,16 +7,23 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "redis/redis.h"
+#include "support/redis_server.h"
 #include "unit/unit.h"
 
 struct redis_scene {
 	struct fg_arena arena;
 	struct fg_loop *loop;
 	struct fg_redis *redis;
-	struct fg_redis_options options; /* for scene_connect(); patient ones, unless the test says otherwise */
+	struct fg_redis_options options; /* for redis_scene_connect(); patient ones, unless the test says otherwise */
+	const char *sentinel_password;   /* for redis_scene_connect(); NULL: none */
 	struct fg_log log;
 	struct fg_buf log_seen;
 };
+
+/* A plain server for the tests of one suite, each of which leaves it as it was. */
+extern struct redis_server *redis_suite_server;
+int redis_suite_set_up(void);
+int redis_suite_tear_down(void);
 
 /* A query and what it was told. */
 struct redis_told {
@@ -34,6 +41,8 @@ struct redis_told {
 };
 
 void redis_scene_open(struct redis_scene *scene);
+/* The same, with a client for the suite's server. */
+void redis_scene_open_served(struct redis_scene *scene);
 /* A client for that URL; the one before is freed. */
 void redis_scene_connect(struct redis_scene *scene, const char *format, ...) FG_PRINTF(2, 3);
 void redis_scene_close(struct redis_scene *scene);
@@ -52,6 +61,9 @@ void redis_told_start(struct redis_scene *scene, struct redis_told *told, const 
 /* arg.p NULL: none. */
 void redis_told_eval(struct redis_scene *scene, struct redis_told *told, const struct fg_redis_script *script,
     struct fg_str key, struct fg_str arg);
+/* Keys alone. */
+void redis_told_eval_keys(struct redis_scene *scene, struct redis_told *told, const struct fg_redis_script *script,
+    const struct fg_str *keys, size_t key_count);
 void redis_told_wait(struct redis_told *told);
 /* Start, wait. */
 struct redis_told redis_ask(struct redis_scene *scene, const char *words);

@@ -1,5 +1,6 @@
 /*
- * Connections of web servers: reading requests, writing answers, never blocking.
+ * Connections of web servers: their life, and writing answers, never blocking. What is read from them stands in
+ * front_read.c.
  *
  *   - Writes: at most FG_WRITE_PIECE_BYTES for each time that poll says the socket is writable. A Unix socket that
  *     polls writable has three quarters of its buffer free, a TCP socket a third; both are more than that. A send
@@ -11,6 +12,7 @@
 #include "fcgi-app/front_internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -23,19 +25,11 @@
 
 enum {
 	CONN_MAGIC = 0x46434e31,
-	FIRST_READ_BYTES = 16 * 1024,
+	RENEWALS_A_TURN = 3,
 	SEAT_BELT_MS = 200,
-	PARAMS_DEADLINE_US = 10 * FG_US_PER_S, /* from the first byte of a request to the end of its parameters */
 	ENDING_DEADLINE_US = 30 * FG_US_PER_S, /* for the rest of a body that nobody wants */
-	ENDING_MOST_BYTES = 64 * 1024 * 1024,
 	PENDING_MOST_BYTES = FG_MAX_RESPONSE_HEAD_BYTES * 4,
 };
-
-static fg_usec
-now(const struct fg_front *front)
-{
-	return fg_loop_clock(front->gw->loop)->mono;
-}
 
 static void
 count_conns(struct fg_front *front)
@@ -109,8 +103,8 @@ fg_conn_abandon(struct conn *conn)
 }
 
 /* Something came that is not FastCGI as it is served here. */
-static void
-drop_conn(struct conn *conn, enum fg_err why)
+void
+fg_conn_drop(struct conn *conn, enum fg_err why)
 {
 	if (conn->front->gw->stats != NULL)
 		fg_stats_count_reason(conn->front->gw->stats, why);
@@ -166,6 +160,21 @@ put_now(struct conn *conn, struct fg_str bytes)
 	conn->budget -= bytes.len;
 }
 
+/*
+ * Mostly the web server has read what went before, and asking at once is cheaper than to pause the service's transfer and
+ * to come back. No more often than that a turn: others wait for it to end.
+ */
+static void
+renew_budget(struct conn *conn)
+{
+	struct pollfd fd = {.fd = conn->fd, .events = POLLOUT};
+
+	if (conn->renewals == RENEWALS_A_TURN || poll(&fd, 1, 0) != 1 || fd.revents != POLLOUT)
+		return;
+	conn->renewals++;
+	conn->budget = FG_WRITE_PIECE_BYTES;
+}
+
 /* Through libfcgi while the kernel has room for it, the rest into `pending`. */
 static void
 put(struct conn *conn, struct fg_str bytes)
@@ -173,7 +182,11 @@ put(struct conn *conn, struct fg_str bytes)
 	if (conn->broken || bytes.len == 0)
 		return;
 	if (conn->pending.len == 0) {
-		size_t n = bytes.len < conn->budget ? bytes.len : conn->budget;
+		size_t n;
+
+		if (bytes.len > conn->budget)
+			renew_budget(conn);
+		n = bytes.len < conn->budget ? bytes.len : conn->budget;
 
 		if (n > 0)
 			put_now(conn, fg_str_slice(bytes, 0, n));
@@ -182,8 +195,6 @@ put(struct conn *conn, struct fg_str bytes)
 	if (bytes.len > 0 && !conn->broken)
 		FG_ASSERT(fg_buf_add(&conn->pending, bytes));
 }
-
-static void finish(struct conn *conn);
 
 static unsigned
 wanted_events(const struct conn *conn)
@@ -199,8 +210,8 @@ wanted_events(const struct conn *conn)
 	return (reads ? FG_IO_READ : 0u) | (conn->pending.len > 0 ? FG_IO_WRITE : 0u);
 }
 
-static void
-watch(struct conn *conn)
+void
+fg_conn_watch(struct conn *conn)
 {
 	fg_io_watch(&conn->io, conn->fd, conn->broken ? 0 : wanted_events(conn));
 }
@@ -211,10 +222,11 @@ flush(void *arg)
 {
 	struct conn *conn = arg;
 
+	conn->renewals = 0;
 	if (conn->request != NULL && !conn->broken && !fg_fcgi_flush(conn->request))
 		mark_broken(conn);
 	if (conn->pending.len > 0)
-		watch(conn);
+		fg_conn_watch(conn);
 }
 
 static void
@@ -233,13 +245,13 @@ on_writable(struct conn *conn)
 		return;
 	fg_buf_fini(&conn->pending);
 	if (conn->state == CONN_ENDING) {
-		finish(conn);
+		fg_conn_finish(conn);
 		return;
 	}
 	if (conn->x != NULL)
 		fg_exchange_on_writable(conn->x);
 	if (conn->state == CONN_BUSY)
-		watch(conn);
+		fg_conn_watch(conn);
 }
 
 static void
@@ -287,7 +299,7 @@ front_want_body(void *front)
 	struct conn *conn = front;
 
 	if (!conn->stdin_done)
-		watch(conn);
+		fg_conn_watch(conn);
 }
 
 static void
@@ -299,12 +311,12 @@ front_end(void *front)
 	conn->state = CONN_ENDING;
 	conn->discarded = 0;
 	if (conn->stdin_done && conn->pending.len == 0) {
-		finish(conn);
+		fg_conn_finish(conn);
 		return;
 	}
 	fg_task_post(&conn->flush_task);
 	fg_timer_start(&conn->deadline, ENDING_DEADLINE_US);
-	watch(conn);
+	fg_conn_watch(conn);
 }
 
 static void
@@ -318,7 +330,7 @@ front_abort(void *front)
 	fg_conn_hold(conn);
 }
 
-static const struct fg_front_ops front_ops = {
+const struct fg_front_ops fg_conn_ops = {
     .send_head = front_send_head,
     .send_body = front_send_body,
     .end = front_end,
@@ -327,8 +339,8 @@ static const struct fg_front_ops front_ops = {
 };
 
 /* Answered and read to the end: FCGI_END_REQUEST, then the connection is idle or closed. */
-static void
-finish(struct conn *conn)
+void
+fg_conn_finish(struct conn *conn)
 {
 	fg_timer_stop(&conn->deadline);
 	fg_task_cancel(&conn->flush_task);
@@ -337,249 +349,6 @@ finish(struct conn *conn)
 	conn->broken = !fg_fcgi_end(conn->request);
 	conn->request = NULL;
 	fg_conn_go_idle(conn);
-}
-
-/* ---- reading */
-
-/* The head is whole: libfcgi reads it, and an exchange begins, not yet started. */
-static void
-begin_request(struct conn *conn, const struct fg_request_head *head, struct fg_str data, enum fg_scan scan)
-{
-	struct fg_front *front = conn->front;
-	bool is_whole = scan == FG_SCAN_WHOLE;
-
-	fg_timer_stop(&conn->deadline);
-	conn->keep = head->keep;
-	conn->stdin_done = false;
-	conn->watched = false; /* a kept-alive connection still is; the watch timer finds out */
-	fg_body_reader_init(&conn->body, head->id, scan == FG_SCAN_LONG);
-	if (is_whole)
-		conn->request = fg_fcgi_accept(front->fcgi, fg_str_slice(data, 0, head->feed_len), conn->fd);
-	else
-		conn->request = fg_fcgi_accept_bare(front->fcgi, head->id, conn->fd);
-	if (conn->request == NULL) {
-		drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
-		return;
-	}
-	conn->state = CONN_BUSY;
-	conn->budget = FG_WRITE_PIECE_BYTES;
-	conn->busy_since = now(front);
-	if (is_whole)
-		conn->x = fg_exchange_new(front->gw, &front_ops, conn, front->params,
-		    fg_fcgi_params(conn->request, front->params, FG_ARRAY_LEN(front->params)));
-	else
-		conn->x = fg_exchange_new_refused(front->gw, &front_ops, conn, head->err);
-	if (!fg_timer_is_active(&front->watch_timer))
-		fg_timer_start(&front->watch_timer, FRONT_WATCH_AFTER_US);
-}
-
-/* The record's padding is no part of what follows. */
-static struct fg_str
-skip_padding(struct conn *conn, struct fg_str data)
-{
-	size_t n = conn->body.padding_left < data.len ? conn->body.padding_left : data.len;
-
-	conn->body.padding_left -= n;
-	return fg_str_slice(data, n, data.len);
-}
-
-static void
-on_body_end(struct conn *conn)
-{
-	conn->stdin_done = true;
-	if (conn->x != NULL)
-		fg_exchange_on_body(conn->x, FG_STR_NONE, true);
-	else if (conn->pending.len == 0)
-		finish(conn);
-}
-
-static void
-on_body_data(struct conn *conn, struct fg_str chunk)
-{
-	if (conn->x != NULL) {
-		fg_exchange_on_body(conn->x, chunk, false);
-		return;
-	}
-	conn->discarded += chunk.len;
-	if (conn->discarded > ENDING_MOST_BYTES)
-		drop_conn(conn, FG_ERR_BODY_TOO_LARGE);
-}
-
-/* Body bytes of the request under way. What belongs to the next one is kept until this one is over. */
-static void
-use_body(struct conn *conn, struct fg_str data)
-{
-	while (data.len > 0 && (conn->state == CONN_BUSY || conn->state == CONN_ENDING)) {
-		struct fg_str chunk = FG_STR_NONE;
-
-		switch (fg_body_reader_next(&conn->body, &data, &chunk)) {
-		case FG_BODY_MORE:
-			break;
-		case FG_BODY_DATA:
-			on_body_data(conn, chunk);
-			break;
-		case FG_BODY_END:
-			data = skip_padding(conn, data);
-			on_body_end(conn);
-			break;
-		case FG_BODY_ABORT:
-			fg_conn_abandon(conn);
-			break;
-		case FG_BODY_NEXT:
-			if (!conn->stdin_done)
-				drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
-			else if (!fg_buf_add(&conn->in, data))
-				drop_conn(conn, FG_ERR_TOO_LARGE);
-			return;
-		case FG_BODY_BAD:
-			drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
-			break;
-		}
-	}
-	if (conn->state == CONN_IDLE && data.len > 0) {
-		FG_ASSERT(fg_buf_add(&conn->in, data));
-		fg_task_post(&conn->input_task);
-	}
-}
-
-/* Outside of any request; the peer has nothing to read, so there is room. */
-static bool
-say(struct conn *conn, const char *bytes, size_t len)
-{
-	return send(conn->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
-}
-
-/* What follows the record is looked at anew, from a task. */
-static void
-answer_management(struct conn *conn, struct fg_str record, struct fg_str rest)
-{
-	char answer[FG_MOST_ANSWER_BYTES];
-	size_t len = fg_management_answer(record, answer);
-
-	fg_timer_stop(&conn->deadline);
-	if (len == 0 || !say(conn, answer, len)) {
-		drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
-		return;
-	}
-	conn->state = CONN_IDLE;
-	if (rest.len > 0) {
-		FG_ASSERT(fg_buf_add(&conn->in, rest));
-		fg_task_post(&conn->input_task);
-	}
-	watch(conn);
-}
-
-/* The peer is told; what else it sends for that request is not waited for. */
-static void
-refuse_role(struct conn *conn, unsigned id)
-{
-	char answer[FG_MOST_ANSWER_BYTES];
-
-	(void)say(conn, answer, fg_role_answer(id, answer));
-	drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
-}
-
-/* The head of a request is incomplete: it waits in conn->in. */
-static void
-wait_for_head(struct conn *conn)
-{
-	if (conn->state == CONN_IDLE)
-		fg_timer_start(&conn->deadline, PARAMS_DEADLINE_US);
-	conn->state = CONN_READING;
-	watch(conn);
-}
-
-/*
- * Bytes of the next request. The exchange starts only after what came along of its body has been read too, so that a
- * small body is there when the service is asked.
- */
-static void
-use_head(struct conn *conn, struct fg_str data)
-{
-	struct fg_buf held = conn->in;
-	struct fg_request_head head;
-	enum fg_scan scan;
-
-	if (held.len == 0)
-		data = skip_padding(conn, data);
-	if (data.len == 0 && held.len == 0)
-		return;
-	if (held.len > 0) {
-		FG_ASSERT(fg_buf_add(&held, data));
-		data = fg_buf_str(&held);
-	}
-	scan = fg_request_head_scan(data, &head);
-	if (scan == FG_SCAN_MORE) {
-		if (held.len == 0)
-			FG_ASSERT(fg_buf_add(&held, data));
-		conn->in = held;
-		wait_for_head(conn);
-		return;
-	}
-	/* The bytes stay here while they are used: what comes back to conn->in is the request after this one. */
-	fg_buf_init(&conn->in, held.max);
-	if (scan == FG_SCAN_BAD)
-		drop_conn(conn, FG_ERR_FCGI_PROTOCOL);
-	else if (scan == FG_SCAN_ROLE)
-		refuse_role(conn, head.id);
-	else if (scan == FG_SCAN_MANAGEMENT)
-		answer_management(conn, fg_str_slice(data, 0, head.whole_len), fg_str_slice(data, head.whole_len, data.len));
-	else
-		begin_request(conn, &head, data, scan);
-	if (conn->state == CONN_BUSY)
-		use_body(conn, fg_str_slice(data, head.whole_len, data.len));
-	fg_buf_fini(&held);
-	if (conn->state == CONN_BUSY)
-		fg_exchange_start(conn->x);
-	if (conn->state == CONN_BUSY && (!conn->stdin_done || conn->pending.len > 0))
-		watch(conn);
-}
-
-static void
-on_input_task(void *arg)
-{
-	struct conn *conn = arg;
-
-	if (conn->state == CONN_IDLE)
-		use_head(conn, FG_STR_NONE);
-}
-
-static size_t
-read_size(const struct conn *conn)
-{
-	size_t room;
-
-	if (conn->state == CONN_IDLE || conn->state == CONN_READING)
-		return FIRST_READ_BYTES;
-	if (conn->x == NULL)
-		return FRONT_SCRATCH_BYTES;
-	/* A record's content is never longer than what was read, so what is read has room. */
-	room = fg_exchange_body_room(conn->x);
-	return room < FRONT_SCRATCH_BYTES ? room : FRONT_SCRATCH_BYTES;
-}
-
-static void
-on_readable(struct conn *conn)
-{
-	size_t size = read_size(conn);
-	ssize_t n;
-
-	if (size == 0 || conn->in.len > FG_MAX_PARAMS_BYTES) {
-		watch(conn);
-		return;
-	}
-	n = recv(conn->fd, conn->front->scratch, size, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		watch(conn);
-	} else if (n <= 0) {
-		fg_conn_abandon(conn);
-	} else if (conn->state == CONN_IDLE || conn->state == CONN_READING) {
-		use_head(conn, (struct fg_str){conn->front->scratch, (size_t)n});
-	} else {
-		use_body(conn, (struct fg_str){conn->front->scratch, (size_t)n});
-		if (conn->state == CONN_BUSY || conn->state == CONN_ENDING)
-			watch(conn);
-	}
 }
 
 static void
@@ -592,7 +361,7 @@ on_io(struct fg_io *io, unsigned ready, void *arg)
 	if ((ready & FG_IO_WRITE) && conn->pending.len > 0 && !conn->broken)
 		on_writable(conn);
 	if ((ready & FG_IO_READ) && conn->state != CONN_CLOSED && !conn->broken)
-		on_readable(conn);
+		fg_conn_read(conn);
 }
 
 static void
@@ -601,7 +370,7 @@ on_deadline(struct fg_timer *timer, void *arg)
 	struct conn *conn = arg;
 
 	(void)timer;
-	drop_conn(conn, conn->state == CONN_READING ? FG_ERR_FCGI_TIMEOUT : FG_ERR_REQUEST_TIMEOUT);
+	fg_conn_drop(conn, conn->state == CONN_READING ? FG_ERR_FCGI_TIMEOUT : FG_ERR_REQUEST_TIMEOUT);
 }
 
 void
@@ -620,7 +389,7 @@ fg_conn_open(struct fg_front *front, int fd)
 	fg_timer_init(&conn->hold, loop, fg_conn_on_hold, conn);
 	fg_task_init(&conn->flush_task, loop, flush, conn);
 	fg_task_init(&conn->broken_task, loop, on_broken, conn);
-	fg_task_init(&conn->input_task, loop, on_input_task, conn);
+	fg_task_init(&conn->input_task, loop, fg_conn_on_input, conn);
 	fg_task_init(&conn->free_task, loop, free_task, conn);
 	fg_buf_init(&conn->in, FG_MAX_PARAMS_BYTES + FRONT_SCRATCH_BYTES);
 	fg_buf_init(&conn->pending, PENDING_MOST_BYTES);
@@ -630,12 +399,12 @@ fg_conn_open(struct fg_front *front, int fd)
 	front->conns = conn;
 	front->conn_count++;
 	count_conns(front);
-	on_readable(conn);
+	fg_conn_read(conn);
 }
 
 void
 fg_conn_watch_client(struct conn *conn)
 {
 	conn->watched = true;
-	watch(conn);
+	fg_conn_watch(conn);
 }

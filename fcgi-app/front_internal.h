@@ -1,6 +1,6 @@
 /*
- * Between front.c (sockets that listen, drains), front_conn.c (connections) and front_hold.c (those that break off).
- * Nobody else includes this.
+ * Between front.c (sockets that listen, drains), front_conn.c (connections, writing), front_read.c (reading) and
+ * front_hold.c (those that break off). Nobody else includes this.
  *
  * A connection is IDLE (kept alive, nothing under way), READING (parameters incomplete), BUSY (an exchange runs),
  * ENDING (answered; the rest of FCGI_STDIN is being discarded), CLOSED (freed at the end of the turn, so that whoever
@@ -45,6 +45,7 @@ struct conn {
 	struct fg_body_reader body;
 	size_t discarded;     /* while ENDING */
 	size_t budget;        /* bytes that may be written before poll is asked again */
+	unsigned renewals;    /* of the budget, in this turn */
 	struct fg_buf pending; /* bytes over the budget */
 	fg_usec busy_since;
 	struct fg_exchange *x; /* borrowed; NULL unless BUSY */
@@ -86,7 +87,18 @@ void fg_conn_abandon(struct conn *conn);
 /* Nothing more is written: closes, once the web server has had the time to pass on what it has. Calls nobody back. */
 void fg_conn_hold(struct conn *conn);
 fg_timer_fn fg_conn_on_hold;
+/* Something came that is not FastCGI as it is served here: the same, counted and logged. */
+void fg_conn_drop(struct conn *conn, enum fg_err why);
 /* Of a closed connection. */
 void fg_conn_free(struct conn *conn);
+/* Watches for what the connection's state wants. */
+void fg_conn_watch(struct conn *conn);
+/* Answered and read to the end: FCGI_END_REQUEST, then the connection is idle or closed. */
+void fg_conn_finish(struct conn *conn);
+/* It is readable. */
+void fg_conn_read(struct conn *conn);
+/* Task of conn->input_task: bytes in conn->in are the beginning of a request. */
+void fg_conn_on_input(void *arg);
+extern const struct fg_front_ops fg_conn_ops;
 
 #endif

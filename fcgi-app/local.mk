@@ -5,13 +5,14 @@ fcgi_app_faregate_SOURCES = \
 	fcgi-app/cmd_check.c \
 	fcgi-app/cmd_control.c \
 	fcgi-app/cmd_explain.c \
+	fcgi-app/cmd_limits.c \
 	fcgi-app/cmd_routes.c \
 	fcgi-app/cmd_run.c \
 	fcgi-app/cmd_token.c \
 	fcgi-app/cmd_version.c \
 	fcgi-app/commands.h \
 	fcgi-app/fcgi.c fcgi-app/fcgi.h \
-	fcgi-app/front.c fcgi-app/front.h fcgi-app/front_conn.c fcgi-app/front_hold.c fcgi-app/front_internal.h \
+	fcgi-app/front.c fcgi-app/front.h fcgi-app/front_conn.c fcgi-app/front_hold.c fcgi-app/front_read.c fcgi-app/front_internal.h \
 	fcgi-app/handover.c fcgi-app/handover.h \
 	fcgi-app/main.c \
 	fcgi-app/notify.c fcgi-app/notify.h \

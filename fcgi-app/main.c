@@ -23,6 +23,7 @@ static const struct {
     {"reload", fg_cmd_reload, "have the running pool take the configuration"},
     {"stop", fg_cmd_stop, "have the running pool finish what is in flight and leave"},
     {"status", fg_cmd_status, "what runs, and what it has counted"},
+    {"limits", fg_cmd_limits, "what somebody has left of each limit, or a new start"},
     {"version", fg_cmd_version, "the version and the features built in"},
 };
 

@@ -58,6 +58,8 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The gateway does not carry this method.") \
 	X(ADMIN_FORBIDDEN, "admin_forbidden", 403, WARN, "Administration refused", \
 	    "This address may not see the gateway's own pages (admin.allow).") \
+	X(LIMIT_EXCEEDED, "limit_exceeded", 429, INFO, "Limit exceeded", \
+	    "Too many requests, or too many at once; wait as long as Retry-After says. RateLimit says what each limit allows.") \
 	X(CLIENT_GONE, "client_gone", 0, INFO, "Client gone", \
 	    "The client left before the answer was complete.") \
 	/* the caller is not known (401), or it cannot be told who is calling (503) */ \

@@ -62,6 +62,12 @@
 #define FG_MAX_KEY_WAITERS 4096            /* requests of a worker that wait for one fetch: keys_unavailable */
 #define FG_MAX_AUTH_FORWARDS 32            /* headers of one policy that tell who is calling */
 
+/* ---- limits of requests */
+#define FG_MAX_LIMIT_PARTS 8          /* variables that one counts by */
+#define FG_MAX_LIMIT_OVERRIDES 1000   /* of one variable; variables of one limit */
+#define FG_MAX_LIMIT_KEYS 65536       /* kept in a pool's memory; beyond it the nearest to its expiry gives way */
+#define FG_MAX_LIMIT_KEYS_UNUSED 4096 /* the same, of a pool that starts without any limit */
+
 /* ---- memory */
 #define FG_MAX_EXCHANGE_ARENA_BYTES (2 * 1024 * 1024) /* above the sum of all bounds over it; asserted */
 #define FG_MAX_LOG_LINE_BYTES (16 * 1024)

@@ -14,6 +14,14 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/health.c lib/core/health.h \
 	lib/core/identity.c lib/core/identity.h \
 	lib/core/key_source.c lib/core/key_source.h lib/core/key_store.c lib/core/key_store.h \
+	lib/core/limit.c lib/core/limit.h lib/core/limit_tell.c lib/core/limit_window.c \
+	lib/core/limit_key.c lib/core/limit_store.h \
+	lib/core/limit_policy.c lib/core/limit_policy.h lib/core/limit_ask.c \
+	lib/core/limit_counts.c lib/core/limit_counts.h \
+	lib/core/limit_headers.c lib/core/limit_headers.h \
+	lib/core/limiter.c lib/core/limiter.h \
+	lib/core/limit_memory.c lib/core/limit_memory.h \
+	lib/core/limit_redis.c lib/core/limit_redis.h \
 	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \
 	lib/core/pipeline.c \
@@ -28,4 +36,18 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/router_hosts.c lib/core/router_match.c lib/core/router_pattern.c lib/core/router_regex.c \
 	lib/core/uri.c lib/core/uri.h lib/core/uri_parts.c \
 	lib/core/forward_target.c lib/core/forward_target.h \
+	lib/core/zone.c lib/core/zone.h \
 	lib/core/template.c lib/core/var.c lib/core/var.h lib/core/var_int.h
+
+# The scripts for Redis, as text, without their comments.
+nodist_lib_libfaregate_a_SOURCES = lib/core/limit_lua.c
+CLEANFILES += lib/core/limit_lua.c
+EXTRA_DIST += lib/core/limit.lua lib/core/limit_hosts.lua
+lib/core/limit_lua.c: lib/core/limit.lua lib/core/limit_hosts.lua lib/core/local.mk
+	$(AM_V_GEN)$(MKDIR_P) lib/core && { \
+	echo '#include "core/limit_redis.h"'; \
+	for name in limit limit_hosts; do \
+		echo "const char fg_$${name}_lua[] ="; \
+		sed -e '/^ *--/d' -e '/^$$/d' -e 's/^ *//' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $(srcdir)/lib/core/$$name.lua; \
+		echo ';'; \
+	done; } >$@.new && mv $@.new $@

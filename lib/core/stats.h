@@ -62,6 +62,7 @@ enum fg_stats_counter {
 	FG_COUNT_RELOADS_REFUSED,
 	FG_COUNT_REGEX_LIMIT,
 	FG_COUNT_SERVICE_CONNECTIONS, /* opened to services */
+	FG_COUNT_LIMIT_KEYS_EVICTED,  /* of limits, from a pool's memory that was full */
 	FG_COUNT_MAX,
 };
 
@@ -126,6 +127,8 @@ enum fg_stats_family {
 	FG_FAMILY_KEY_FETCHES,  /* outcome: "changed", "unchanged", "failed" */
 	FG_FAMILY_KEYS_AGE,     /* set to the wall time when they were known to be right; shown as an age */
 	FG_FAMILY_REVOCATIONS_AGE,
+	FG_FAMILY_LIMITS,       /* requests by what a limit said; outcome: core/limit_counts.h */
+	FG_FAMILY_LIMIT_WAITS,  /* microseconds for which requests waited for the store */
 	FG_FAMILIES,
 };
 

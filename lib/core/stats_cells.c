@@ -19,6 +19,10 @@ const struct fg_stats_family_info fg_stats_families[FG_FAMILIES] = {
 	"How long ago a policy's keys were known to be those of their provider.", true},
     [FG_FAMILY_REVOCATIONS_AGE] = {"faregate_revocations_age_seconds", "gauge", NULL,
 	"How long ago a policy's revocations were known to be those of the store.", true},
+    [FG_FAMILY_LIMITS] = {"faregate_limits_total", "counter", "outcome",
+	"Requests that a limit was asked about, by what became of them.", false},
+    [FG_FAMILY_LIMIT_WAITS] = {"faregate_limits_store_microseconds_total", "counter", NULL,
+	"How long requests with this limit have waited for the store.", false},
 };
 
 uint64_t

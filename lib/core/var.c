@@ -172,6 +172,16 @@ get_if_any(struct fg_str text, struct fg_str *value)
 	return text.len > 0;
 }
 
+struct fg_str
+fg_var_format(const struct fg_var *var, struct fg_arena *arena)
+{
+	size_t i = 0;
+
+	while (vocabulary[i].kind != var->kind)
+		i++;
+	return FG_ARENA_CONCAT(arena, vocabulary[i].word, vocabulary[i].has_name ? FG_STR(":") : FG_STR_NONE, var->name);
+}
+
 bool
 fg_var_get(const struct fg_var *var, struct fg_exchange *x, struct fg_str *value)
 {

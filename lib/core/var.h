@@ -26,6 +26,8 @@ struct fg_var {
 /* FG_ERR_SYNTAX with a message in the arena: unknown variable (with a suggestion), missing name. */
 enum fg_err fg_var_parse(struct fg_var *var, struct fg_str text, struct fg_arena *arena, struct fg_str *message)
     FG_MUST_CHECK;
+/* As it is written: "header:X-Tenant". In arena. */
+struct fg_str fg_var_format(const struct fg_var *var, struct fg_arena *arena);
 /*
  * False when it is absent. The value lives as long as the exchange. path is the canonical one, percent-encoded;
  * path:NAME and query:NAME are decoded; of a header, cookie or parameter that comes twice the first counts.

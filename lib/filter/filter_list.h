@@ -4,6 +4,7 @@
 
 #define FG_FILTER_LIST(X) \
 	X(auth) \
+	X(limits) \
 	X(request) \
 	X(response)
 

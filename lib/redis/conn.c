@@ -32,6 +32,7 @@ drop_socket(struct fg_redis_conn *conn)
 	conn->state = FG_REDIS_DOWN;
 	conn->greetings_due = 0;
 	conn->wants_write = false;
+	conn->unsent = 0;
 	fg_redis_pot_reset(&conn->pot);
 }
 
@@ -76,7 +77,6 @@ fg_redis_conn_retire(struct fg_redis_conn *conn)
 static void
 flush(struct fg_redis_conn *conn)
 {
-	size_t before = sdslen(conn->ctx->obuf);
 	bool wants_write;
 	int done = 0;
 
@@ -84,8 +84,10 @@ flush(struct fg_redis_conn *conn)
 		take_down(conn, FG_ERR_STORE_UNREACHABLE, fg_str_from(conn->ctx->errstr));
 		return;
 	}
-	/* TLS that takes nothing has a handshake to end first, and waits for the other side. */
-	wants_write = !done && (conn->redis->tls == NULL || sdslen(conn->ctx->obuf) < before);
+	if (done)
+		conn->unsent = 0;
+	/* While TLS shakes hands it takes nothing, and waits for the other side. */
+	wants_write = !done && (conn->redis->tls == NULL || conn->state == FG_REDIS_READY);
 	if (conn->wants_write != wants_write) {
 		conn->wants_write = wants_write;
 		fg_io_watch(&conn->io, conn->fd, FG_IO_READ | (wants_write ? FG_IO_WRITE : 0u));
@@ -95,6 +97,7 @@ flush(struct fg_redis_conn *conn)
 static void
 append(struct fg_redis_conn *conn, struct fg_str bytes)
 {
+	conn->unsent += bytes.len;
 	FG_ASSERT(redisAppendFormattedCommand(conn->ctx, bytes.p, bytes.len) == REDIS_OK);
 }
 
@@ -140,7 +143,7 @@ fg_redis_conn_send(struct fg_redis_conn *conn, struct fg_redis_query *query)
 	static const struct fg_str asking = FG_STR_INIT("ASKING");
 
 	FG_ASSERT(conn->state == FG_REDIS_READY || query->is_own);
-	if (sdslen(conn->ctx->obuf) > FG_MAX_REDIS_UNSENT_BYTES)
+	if (conn->unsent > FG_MAX_REDIS_UNSENT_BYTES)
 		return false;
 	if (query->asking)
 		push(conn, fg_redis_query_own(conn->redis, &asking, 1, ignore_reply, NULL));
@@ -179,7 +182,7 @@ receive(struct fg_redis_conn *conn)
 		return;
 	}
 	conn->quiet_since = fg_redis_now(conn->redis);
-	if (sdslen(ctx->obuf) > 0 && !conn->wants_write)
+	if (conn->unsent > 0 && !conn->wants_write)
 		fg_task_post(&conn->flush);
 	for (;;) {
 		if (redisGetReplyFromReader(ctx, &reply) != REDIS_OK) {
@@ -308,7 +311,7 @@ begin(struct fg_redis_conn *conn)
 	conn->ctx->flags &= ~REDIS_BLOCK;
 	fg_redis_reply_attach(conn->ctx->reader, &conn->pot);
 	fg_io_watch(&conn->io, conn->fd, FG_IO_READ);
-	if (conn->redis->spec.tls && !fg_redis_tls_start(conn->redis->tls, conn->ctx)) {
+	if (conn->redis->spec.tls && !fg_redis_tls_start(conn->redis->tls, conn->ctx, &conn->where)) {
 		take_down(conn, FG_ERR_STORE_UNREACHABLE, fg_str_from(conn->ctx->errstr));
 		return;
 	}

@@ -93,7 +93,7 @@ struct fg_redis_options {
 	unsigned breaker_failures; /* in a row, of a node: its breaker opens. A connection that fails opens it at once */
 	fg_usec backoff_min, backoff_max; /* between probes: doubled each time; the wait is random between 0 and that */
 	const char *client_name; /* CLIENT SETNAME; NULL: none. Borrowed */
-	const char *ca_file, *cert_file, *key_file; /* TLS; NULL: the system's, none, none. Borrowed */
+	const char *ca_file, *cert_file, *key_file; /* TLS, chain and name verified; NULL: the system's, none, none. Borrowed */
 };
 
 #define FG_REDIS_OPTIONS_DEFAULT \

@@ -162,6 +162,7 @@ struct fg_redis_conn {
 	struct fg_redis_pot pot;
 	unsigned greetings_due;
 	bool wants_write;
+	size_t unsent; /* bytes since all was last written */
 	bool was_ready, had_queries; /* for on_down: when it broke */
 	fg_usec quiet_since; /* when the last byte came, or the first reply became due */
 	fg_usec ready_since;
@@ -355,7 +356,7 @@ struct fg_redis {
 	struct fg_redis_spec spec;
 	struct fg_redis_options options;
 	struct fg_redis_greeting greeting; /* of the servers that queries go to */
-	void *tls;                         /* owned redisSSLContext; NULL: without TLS */
+	void *tls;                         /* owned SSL_CTX; NULL: without TLS */
 
 	struct fg_redis_node *nodes[FG_MAX_REDIS_NODES]; /* owned */
 	unsigned node_count;
@@ -395,7 +396,7 @@ fg_redis_now(const struct fg_redis *redis)
 /* NULL, and the log says why, when the files cannot be used: no connection is made then. */
 void *fg_redis_tls_new(const struct fg_redis_options *options, const struct fg_log *log);
 void fg_redis_tls_free(void *tls);
-/* False when it fails at once. */
-bool fg_redis_tls_start(void *tls, struct redisContext *ctx);
+/* Chain and name are verified. False when it fails at once; later ends the connection. */
+bool fg_redis_tls_start(void *tls, struct redisContext *ctx, const struct fg_redis_where *where);
 
 #endif

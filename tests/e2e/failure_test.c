@@ -150,7 +150,80 @@ close_kept_connection(struct played_conn *conn, struct played_request *request)
 	say_close(conn);
 }
 
+/* What no client may be made to guess at. */
+static const struct {
+	const char *bytes;
+	const char *reason;
+} odd_answers[] = {
+    {"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nx", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nx", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\nx", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 0x1\r\n\r\nx", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nx", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nx", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nX-A: 1\r\n folded\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nX-A: a\rb\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\n: no name\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nX-A : 1\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 099 Less\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 1000 More\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", "service_response_invalid"},
+    {"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n", "service_response_invalid"},
+    {"ICY 200 OK\r\n\r\nmusic", "service_response_invalid"},
+    {"<html>an answer of HTTP/0.9</html>", "service_response_invalid"},
+    {"\r\n\r\n", "service_response_invalid"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 0", "service_closed"},
+    {"HTTP/1.1 20", "service_closed"},
+    {"HTTP/1.1 100 Continue\r\n\r\n", "service_closed"},
+    {"", "service_closed"},
+};
+
+static void
+say_odd(struct played_conn *conn, struct played_request *request)
+{
+	say(conn, "%s", odd_answers[atoi(query_value(request, "n"))].bytes);
+	say_close(conn);
+}
+
+static void
+say_nul(struct played_conn *conn, struct played_request *request)
+{
+	static const char bytes[] = "HTTP/1.1 200 OK\r\nX-A: a\0b\r\nContent-Length: 0\r\n\r\n";
+
+	(void)request;
+	say_bytes(conn, bytes, sizeof(bytes) - 1);
+	say_close(conn);
+}
+
+/* Odd, but clear. */
+static void
+say_clear(struct played_conn *conn, struct played_request *request)
+{
+	static const char *const answers[] = {
+	    "HTTP/1.1 999 Own Word\r\nContent-Length: 4\r\n\r\nbody",
+	    "HTTP/1.1 200\r\nContent-Length: 4\r\n\r\nbody",
+	    "HTTP/1.1 200 OK\nContent-Length: 4\n\nbody",
+	    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\nbody",
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n000004;x=\"y\"\r\nbody\r\n0\r\nX-T: 1\r\n\r\n",
+	    "HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nbody",
+	};
+
+	say(conn, "%s", answers[atoi(query_value(request, "n"))]);
+	say_close(conn);
+}
+
 static const struct played_part parts[] = {
+    {"/odd", say_odd, false},
+    {"/nul", say_nul, false},
+    {"/clear", say_clear, false},
     {"/hang", hang, false},
     {"/stall", say_stall, false},
     {"/unread", stall_reading, true},
@@ -327,6 +400,37 @@ not_http(void)
 	}
 }
 
+static void
+answers_that_could_be_read_two_ways(void)
+{
+	char target[32];
+
+	EACH_FRONT(&stage, front) {
+		for (size_t i = 0; i < sizeof(odd_answers) / sizeof(odd_answers[0]); i++) {
+			snprintf(target, sizeof(target), "/a/odd?n=%zu", i);
+			expect(front, "GET", target, NULL, 502, odd_answers[i].reason);
+		}
+		expect(front, "GET", "/a/nul", NULL, 502, "service_response_invalid");
+	}
+}
+
+static void
+answers_that_are_odd_but_clear(void)
+{
+	char target[32];
+
+	EACH_FRONT(&stage, front)
+		for (int i = 0; i < 6; i++) {
+			const struct http_reply *reply;
+
+			snprintf(target, sizeof(target), "/a/clear?n=%d", i);
+			reply = get(front, target);
+			if (reply->status != (i == 0 ? 999 : 200))
+				fprintf(stderr, "e2e: behind %s: %s: %d\n", front->name, target, reply->status);
+			CHECK(front, reply->status == (i == 0 ? 999 : 200) && http_body_has(reply, "body"));
+		}
+}
+
 /* Bytes behind the said length are no answer to anybody's next request. */
 static void
 nothing_is_smuggled_behind_an_answer(void)
@@ -383,6 +487,8 @@ suite_failure(void)
 	ADD_SCENE(suite, closed_in_the_body);
 	ADD_SCENE(suite, a_part_is_never_the_whole);
 	ADD_SCENE(suite, not_http);
+	ADD_SCENE(suite, answers_that_could_be_read_two_ways);
+	ADD_SCENE(suite, answers_that_are_odd_but_clear);
 	ADD_SCENE(suite, nothing_is_smuggled_behind_an_answer);
 	ADD_SCENE(suite, a_closed_kept_connection_is_replaced);
 	ADD_SCENE(suite, a_service_that_does_not_read);

@@ -13,8 +13,12 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/command_test.c \
 	tests/e2e/failure_test.c \
 	tests/e2e/fcgi_test.c \
+	tests/e2e/fidelity_test.c \
 	tests/e2e/forward_test.c \
 	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/jwt_test.c \
+	tests/e2e/limit_exact_test.c \
+	tests/e2e/limit_failure_test.c \
+	tests/e2e/limits_test.c \
 	tests/e2e/modes_test.c \
 	tests/e2e/pool_test.c \
 	tests/e2e/protocol_test.c \

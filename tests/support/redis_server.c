@@ -48,13 +48,20 @@ now_ms(void)
 
 /* ---- asking */
 
+/* Has no plain TCP port. */
+static bool
+is_asked_by_path(const struct redis_server *server)
+{
+	return server->options.unix_socket_only || server->options.tls_folder != NULL;
+}
+
 /* -1 when nobody listens. */
 static int
 connect_to(const struct redis_server *server)
 {
 	struct sockaddr_in tcp = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server->port)};
 	struct sockaddr_un path = {.sun_family = AF_UNIX};
-	bool is_unix = server->options.unix_socket_only;
+	bool is_unix = is_asked_by_path(server);
 	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	require(fd >= 0, "socket");
@@ -159,18 +166,26 @@ redis_server_send(struct redis_server *server, const char *command)
 
 /* ---- starting and stopping */
 
+/* Below those that the system gives out by itself, which somebody else may have by the time the server starts. */
 static int
 free_port(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static unsigned tried;
 
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	require(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&address, &len) == 0, "a free port");
-	close(fd);
-	return ntohs(address.sin_port);
+	for (;;) {
+		struct sockaddr_in address = {.sin_family = AF_INET};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
+		bool is_free;
+
+		port = (int)(10000 + ((unsigned)getpid() * 41 + tried++) % 20000);
+		require(fd >= 0 && tried < 20000, "a free port");
+		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		address.sin_port = htons((uint16_t)port);
+		is_free = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+		close(fd);
+		if (is_free)
+			return port;
+	}
 }
 
 static void
@@ -180,10 +195,15 @@ write_conf(const struct redis_server *server)
 	FILE *file = fopen(server->conf, "w");
 
 	require(file != NULL, server->conf);
-	fprintf(file, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s/log\n", options->unix_socket_only ? 0 : server->port,
+	fprintf(file, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s/log\n", is_asked_by_path(server) ? 0 : server->port,
 	    server->folder, server->folder);
 	if (!options->sentinel)
 		fprintf(file, "unixsocket %s\nsave \"\"\nappendonly no\ndatabases 16\nrepl-diskless-sync-delay 0\n", server->path);
+	if (options->tls_folder != NULL)
+		fprintf(file, "tls-port %d\ntls-auth-clients no\ntls-cert-file %s/redis-cert.pem\ntls-key-file %s/redis-key.pem\n",
+		    server->port, options->tls_folder, options->tls_folder);
+	if (options->tls_folder != NULL)
+		fprintf(file, "tls-ca-cert-file %s/redis-ca.pem\n", options->tls_folder);
 	if (options->cluster)
 		fprintf(file, "cluster-enabled yes\ncluster-config-file nodes\ncluster-node-timeout 2000\ncluster-port %d\n",
 		    server->bus_port);

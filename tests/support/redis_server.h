@@ -16,6 +16,7 @@ struct redis_server_options {
 	const char *password;   /* of the default user */
 	const char *config;     /* more lines of redis.conf; each ends with a newline */
 	bool unix_socket_only;  /* no TCP */
+	const char *tls_folder; /* TLS on its port, with what service_make_cert(folder, "redis", …) made there */
 	bool cluster, sentinel;
 };
 

@@ -435,7 +435,7 @@ wrong_together(void)
 	    "f:2:11: services: expected a map, SERVICE: …, found text\n");
 	EXPECT_ERRORS(SERVICES "defaults: {path: /x, request: {headers: {set: {X: \"{path:id}\"}}}}\n"
 	                       "routes: {r: {path: /a, service: a}, s: {path: \"/{id}\", service: a}}\n",
-	    "f:3:12: defaults: unknown key \"path\"; the keys here are body-limit, timeout, encoded-slash, merge-slashes, auth, request, "
+	    "f:3:12: defaults: unknown key \"path\"; the keys here are body-limit, timeout, encoded-slash, merge-slashes, auth, limits, request, "
 	    "response\n"
 	    "f:4:13: routes.r: inherits {path:id} from defaults, and its path \"/a\" has no such part\n");
 }

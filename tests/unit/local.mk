@@ -28,6 +28,9 @@ tests_unit_unit_SOURCES = \
 	tests/unit/head_test.c \
 	tests/unit/headers_test.c \
 	tests/unit/health_test.c \
+	tests/unit/limit_test.c \
+	tests/unit/limit_memory_test.c \
+	tests/unit/limit_store_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	tests/unit/offload_test.c \

@@ -91,7 +91,6 @@ replies_that_make_no_sense(void)
 {
 	static const char *const replies[] = {
 	    "hello\r\n", "?\r\n", ":x\r\n", "$x\r\n", "*x\r\n", "$-2\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n",
-	    "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
 	    "*2147483647\r\n", "*1000000\r\n", "*2\r\n*30000\r\n",
 	};
 	struct redis_scene scene;
@@ -139,6 +138,8 @@ replies_are_bounded(void)
 	struct redis_scene scene;
 	char *fits = make_bulk(FG_MAX_REDIS_REPLY_BYTES - 4096), *large = make_bulk(4 * FG_MAX_REDIS_REPLY_BYTES);
 
+	/* Its end does not come: it is too large long before. */
+	large[2 * FG_MAX_REDIS_REPLY_BYTES] = '\0';
 	open_scene(&scene);
 	redis_peer_say(&peer, fits);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "GET a").err, FG_OK);

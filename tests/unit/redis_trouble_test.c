@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "support/service.h"
 #include "support/redis_server.h"
 #include "unit/redis_scene.h"
 
@@ -327,6 +328,38 @@ wrong_password(void)
 	redis_server_stop(locked);
 }
 
+/* Where this program has TLS to Redis: the server's certificate is verified, its name too. */
+static void
+over_tls(void)
+{
+	char folder[] = "/tmp/fg-redis-tls-XXXXXX", file[64];
+	struct redis_server *served;
+	struct redis_scene scene;
+	static const char *const names[] = {"127.0.0.1", "other.test"};
+
+	if (!fg_redis_has_tls())
+		return;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	snprintf(file, sizeof(file), "%s/redis-ca.pem", folder);
+	for (size_t i = 0; i < FG_ARRAY_LEN(names); i++) {
+		CU_ASSERT_FATAL(service_make_cert(folder, "redis", names[i]));
+		served = redis_server_start(&(struct redis_server_options){.tls_folder = folder});
+		redis_scene_open(&scene);
+		scene.options.ca_file = file;
+		redis_scene_connect(&scene, "rediss://127.0.0.1:%d", redis_server_port(served));
+		if (i == 0)
+			CU_ASSERT_EQUAL(redis_ask(&scene, "SET any 1").err, FG_OK);
+		if (i != 0)
+			redis_scene_until_open(&scene, FG_ERR_STORE_UNREACHABLE);
+		/* The system's CAs do not know it. */
+		scene.options.ca_file = NULL;
+		redis_scene_connect(&scene, "rediss://127.0.0.1:%d", redis_server_port(served));
+		redis_scene_until_open(&scene, FG_ERR_STORE_UNREACHABLE);
+		redis_scene_close(&scene);
+		redis_server_stop(served);
+	}
+}
+
 void
 suite_redis_trouble(void)
 {
@@ -344,4 +377,5 @@ suite_redis_trouble(void)
 	ADD_TEST(suite, busy);
 	ADD_TEST(suite, loading);
 	ADD_TEST(suite, wrong_password);
+	ADD_TEST(suite, over_tls);
 }

@@ -1,0 +1,232 @@
+/*
+ * Limits are exact: whoever asks, through whichever worker and host, exactly as many requests pass as the limit says. Two
+ * pools of two workers on one Redis, or one pool with its memory; 64 connections; again and again.
+ */
+#include "e2e/e2e.h"
+#include "e2e/load.h"
+#include "support/redis_server.h"
+
+enum { ALLOWED = 150, TIMES = 10, CLIENTS = 64, AT_ONCE = 10 };
+
+static struct redis_server *server;
+static struct bed beds[2];
+static const struct front *fronts[2];
+static struct played *service;
+static struct gate hold = GATE_CLOSED;
+
+static void
+say_held(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	gate_pass(&hold);
+	say_reply(conn, 200, NULL, "done");
+}
+
+static const struct played_part parts[] = {{NULL, say_held, false}};
+
+static const char config[] =
+    "%s"
+    "limits:\n"
+    "  token: {rate: %d/30d, by: query:k}\n"
+    "  sliding: {rate: %d/1h, by: query:k, algorithm: sliding-window}\n"
+    "  log: {rate: 30/1h, by: query:k, algorithm: sliding-window}\n"
+    "  fixed: {rate: %d/30d, by: query:k, algorithm: fixed-window}\n"
+    "  wide: {rate: 1000000/30d, by: query:k}\n"
+    "  once: {concurrency: %d, by: query:k}\n"
+    "services: {held: \"http://127.0.0.1:%d\"}\n"
+    "routes:\n"
+    "  token: {path: /token, limits: token, respond: {status: 200, body: ok}}\n"
+    "  sliding: {path: /sliding, limits: sliding, respond: {status: 200, body: ok}}\n"
+    "  log: {path: /log, limits: log, respond: {status: 200, body: ok}}\n"
+    "  fixed: {path: /fixed, limits: fixed, respond: {status: 200, body: ok}}\n"
+    "  both: {path: /both, limits: [wide, fixed], respond: {status: 200, body: ok}}\n"
+    "  wide: {path: /wide, limits: wide, respond: {status: 200, body: ok}}\n"
+    "  once: {path: /once, limits: once, service: held}\n";
+
+static void
+open_bed(size_t i, const char *store)
+{
+	bed_open(&beds[i]);
+	bed_write_config(&beds[i], config, store, ALLOWED, ALLOWED, ALLOWED, AT_ONCE, played_port(service));
+	bed_start_pool(&beds[i], NULL);
+	fronts[i] = bed_start_front(&beds[i], FRONT_LIGHTTPD, "/", NULL);
+}
+
+static int
+open_redis(void)
+{
+	char store[96];
+
+	server = redis_server_start(NULL);
+	service = played_start(parts);
+	snprintf(store, sizeof(store), "store: {url: redis://127.0.0.1:%d/0, deadline: 5s}\n", redis_server_port(server));
+	open_bed(0, store);
+	open_bed(1, store);
+	return 0;
+}
+
+static int
+close_redis(void)
+{
+	bool good = bed_close(&beds[0]);
+
+	good &= bed_close(&beds[1]);
+	played_stop(service);
+	redis_server_stop(server);
+	return good ? 0 : 1;
+}
+
+static int
+open_memory(void)
+{
+	service = played_start(parts);
+	open_bed(0, "");
+	fronts[1] = fronts[0];
+	return 0;
+}
+
+static int
+close_memory(void)
+{
+	bool good = bed_close(&beds[0]);
+
+	played_stop(service);
+	return good ? 0 : 1;
+}
+
+/* How many of those who ask, all at once, until many have been refused, are let through. */
+static unsigned
+pass(const char *target)
+{
+	struct load *loads[2] = {load_start(fronts[0], target, CLIENTS / 2), load_start(fronts[1], target, CLIENTS / 2)};
+	struct load_result results[2];
+
+	CU_ASSERT(load_wait_failed(loads[0], CLIENTS));
+	CU_ASSERT(load_wait_failed(loads[1], CLIENTS));
+	for (int i = 0; i < 2; i++) {
+		results[i] = load_stop(loads[i]);
+		CU_ASSERT_EQUAL(results[i].last_status, 429);
+	}
+	return results[0].good + results[1].good;
+}
+
+static unsigned
+turn(void)
+{
+	static unsigned turns;
+
+	return ++turns;
+}
+
+static void
+expect_exactly(const char *path, unsigned allowed)
+{
+	char target[64];
+
+	for (int i = 0; i < TIMES; i++) {
+		unsigned passed;
+
+		snprintf(target, sizeof(target), "/%s?k=%u", path, turn());
+		passed = pass(target);
+
+		if (passed != allowed)
+			printf("\n    %s: %u passed instead of %u\n", target, passed, allowed);
+		CU_ASSERT_EQUAL(passed, allowed);
+	}
+}
+
+static void
+token_bucket(void)
+{
+	expect_exactly("token", ALLOWED);
+}
+
+static void
+sliding_window(void)
+{
+	expect_exactly("sliding", ALLOWED);
+}
+
+static void
+sliding_window_with_a_log(void)
+{
+	expect_exactly("log", 30);
+}
+
+static void
+fixed_window(void)
+{
+	expect_exactly("fixed", ALLOWED);
+}
+
+/* What one limit refuses is charged to no other. */
+static void
+two_limits(void)
+{
+	const struct http_reply *reply;
+	char target[64];
+	unsigned k = turn();
+
+	snprintf(target, sizeof(target), "/both?k=%u", k);
+	CU_ASSERT_EQUAL(pass(target), ALLOWED);
+	snprintf(target, sizeof(target), "/wide?k=%u", k);
+	reply = get(fronts[0], target);
+	CU_ASSERT_EQUAL(reply->status, 200);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(http_header(reply, "RateLimit"));
+	/* 30 days for a million: not one has come back since. */
+	CU_ASSERT(strncmp(http_header(reply, "RateLimit"), "\"wide\";r=999849;t=", 18) == 0);
+}
+
+
+static bool
+has_requests(void *arg)
+{
+	return played_requests(service) >= *(unsigned *)arg;
+}
+
+static void
+concurrency(void)
+{
+	for (int i = 0; i < TIMES; i++) {
+		char target[64];
+		struct load *loads[2];
+		unsigned before = played_requests(service), good = 0, wanted_requests;
+
+		snprintf(target, sizeof(target), "/once?k=%u", turn());
+		gate_reset(&hold);
+		for (int n = 0; n < 2; n++)
+			loads[n] = load_start(fronts[n], target, CLIENTS / 2);
+		CU_ASSERT(gate_wait_waiting(&hold, AT_ONCE));
+		for (int n = 0; n < 2; n++)
+			CU_ASSERT(load_wait_failed(loads[n], 2 * CLIENTS));
+		CU_ASSERT_EQUAL(played_requests(service) - before, AT_ONCE);
+		gate_open(&hold, AT_ONCE);
+		/* Each that ends makes room for one, and no more. */
+		wanted_requests = before + 2 * AT_ONCE;
+		CU_ASSERT(bed_wait(has_requests, &wanted_requests));
+		CU_ASSERT(gate_wait_waiting(&hold, AT_ONCE));
+		CU_ASSERT_EQUAL(played_requests(service) - before, 2 * AT_ONCE);
+		gate_open(&hold, 100000000);
+		for (int n = 0; n < 2; n++)
+			good += load_stop(loads[n]).good;
+		CU_ASSERT(good >= 2 * AT_ONCE);
+	}
+}
+
+static void
+add_scenes(CU_pSuite suite)
+{
+	ADD_SCENE(suite, token_bucket);
+	ADD_SCENE(suite, sliding_window);
+	ADD_SCENE(suite, sliding_window_with_a_log);
+	ADD_SCENE(suite, fixed_window);
+	ADD_SCENE(suite, two_limits);
+	ADD_SCENE(suite, concurrency);
+}
+
+void
+suite_limit_exact(void)
+{
+	add_scenes(add_suite("limit_exact_redis", open_redis, close_redis));
+	add_scenes(add_suite("limit_exact_memory", open_memory, close_memory));
+}

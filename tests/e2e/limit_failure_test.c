@@ -1,0 +1,319 @@
+/*
+ * Redis in trouble: each limit does what its on-store-failure says, within the store's deadline, and nobody gets a 500;
+ * when Redis is well again, it counts again.
+ */
+#include "e2e/e2e.h"
+#include "support/redis_server.h"
+
+enum { DEADLINE_MS = 40, SLACK_MS = 600 };
+
+static struct redis_server *server;
+static struct bed bed;
+static const struct front *front;
+
+static void
+open_with(const char *url_options, int port)
+{
+	bed_open(&bed);
+	bed_write_config(&bed,
+	    "store: {url: \"redis://%s127.0.0.1:%d/0\", deadline: %dms}\n"
+	    "limits:\n"
+	    "  local: {rate: 4/30d, by: query:k}\n"
+	    "  allow: {rate: 4/30d, by: query:k, on-store-failure: allow}\n"
+	    "  deny: {rate: 4/30d, by: query:k, on-store-failure: deny}\n"
+	    "  watched: {rate: 4/30d, by: query:k, on-store-failure: deny, mode: observe}\n"
+	    "  once: {concurrency: 1, by: query:k}\n"
+	    "routes:\n"
+	    "  local: {path: /local, limits: local, respond: {status: 200, body: ok}}\n"
+	    "  allow: {path: /allow, limits: allow, respond: {status: 200, body: ok}}\n"
+	    "  deny: {path: /deny, limits: [deny, allow], respond: {status: 200, body: ok}}\n"
+	    "  watched: {path: /watched, limits: watched, respond: {status: 200, body: ok}}\n"
+	    "  once: {path: /once, limits: once, respond: {status: 200, body: ok}}\n",
+	    url_options, port, DEADLINE_MS);
+	bed_start_pool(&bed, NULL);
+	front = bed_start_front(&bed, FRONT_LIGHTTPD, "/", NULL);
+}
+
+static int
+init(void)
+{
+	server = redis_server_start(&(struct redis_server_options){.config = "enable-debug-command yes\n"});
+	open_with("", redis_server_port(server));
+	return 0;
+}
+
+static int
+cleanup(void)
+{
+	bool good = bed_close(&bed);
+
+	redis_server_stop(server);
+	return good ? 0 : 1;
+}
+
+static unsigned
+turn(bool next)
+{
+	static unsigned turns;
+
+	return turns += next;
+}
+
+static const struct http_reply *
+ask_for(const char *path)
+{
+	int64_t begun = bed_now_ms();
+	const struct http_reply *reply;
+	char target[64];
+
+	snprintf(target, sizeof(target), "/%s?k=%u", path, turn(false));
+	reply = get(front, target);
+	CU_ASSERT(bed_now_ms() - begun < DEADLINE_MS + SLACK_MS);
+	CU_ASSERT_NOT_EQUAL(reply->status, 500);
+	return reply;
+}
+
+static double
+outcome(const char *policy, const char *what)
+{
+	char series[128];
+
+	snprintf(series, sizeof(series), "faregate_limits_total{policy=\"%s\",outcome=\"%s\"}", policy, what);
+	return bed_metric(front, series);
+}
+
+/* Each limit does what it says, whatever the reason. */
+static void
+expect_failure(const char *reason)
+{
+	double open = outcome("allow", "failed_open"), closed = outcome("deny", "failed_closed");
+	const struct http_reply *reply;
+
+	turn(true);
+	for (int i = 0; i < 6; i++)
+		CU_ASSERT_EQUAL(ask_for("allow")->status, 200);
+	CU_ASSERT_EQUAL(outcome("allow", "failed_open"), open + 6);
+	reply = ask_for("deny");
+	CU_ASSERT_EQUAL(reply->status, 503);
+	CU_ASSERT_PTR_NOT_NULL(http_header(reply, "Retry-After"));
+	/* The breaker may be open already: then Redis was not asked. */
+	CU_ASSERT(strstr(reply->body, reason) != NULL || strstr(reply->body, "store_unavailable") != NULL);
+	CU_ASSERT_EQUAL(outcome("deny", "failed_closed"), closed + 1);
+	for (int i = 0; i < 6; i++)
+		CU_ASSERT_EQUAL(ask_for("watched")->status, 200);
+	/* This host's share, which is all of it: it is alone. */
+	for (int i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(ask_for("local")->status, 200);
+	reply = ask_for("local");
+	CU_ASSERT_EQUAL(reply->status, 429);
+	CU_ASSERT_PTR_NOT_NULL(http_header(reply, "RateLimit"));
+	CU_ASSERT_EQUAL(ask_for("once")->status, 200);
+	CU_ASSERT_EQUAL(ask_for("once")->status, 200);
+}
+
+/* Both workers have to be well again: either may be asked. */
+static bool
+counts_again(void *arg)
+{
+	enum { IN_A_ROW = 24 };
+	double allowed = outcome("local", "allowed");
+
+	(void)arg;
+	for (int i = 0; i < IN_A_ROW; i++) {
+		turn(true);
+		if (ask_for("local")->status != 200)
+			return false;
+	}
+	return outcome("local", "allowed") == allowed + IN_A_ROW;
+}
+
+static void
+expect_recovery(void)
+{
+	CU_ASSERT(bed_wait(counts_again, NULL));
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(ask_for("local")->status, 200);
+	CU_ASSERT_EQUAL(ask_for("local")->status, 429);
+}
+
+static void
+all_is_well(void)
+{
+	expect_recovery();
+	CU_ASSERT_EQUAL(ask_for("deny")->status, 200);
+	CU_ASSERT_EQUAL(ask_for("once")->status, 200);
+}
+
+static long
+count_calls(void)
+{
+	const char *at = strstr(redis_server_do(server, "INFO commandstats"), "cmdstat_evalsha:calls=");
+
+	return at == NULL ? 0 : strtol(at + strlen("cmdstat_evalsha:calls="), NULL, 10);
+}
+
+/* What Redis has refused until then is refused here, and Redis hears nothing of it. */
+static void
+a_flood_costs_redis_nothing(void)
+{
+	double without, refused;
+
+	expect_recovery();
+	without = outcome("local", "refused_without_store");
+	refused = outcome("local", "refused");
+	redis_server_do(server, "CONFIG RESETSTAT");
+	for (int i = 0; i < 200; i++)
+		CU_ASSERT_EQUAL(ask_for("local")->status, 429);
+	CU_ASSERT_EQUAL(outcome("local", "refused_without_store"), without + 200);
+	CU_ASSERT_EQUAL(outcome("local", "refused"), refused);
+	/* A pool says every two seconds that it is there; that is all. */
+	CU_ASSERT(count_calls() <= 10);
+}
+
+static bool
+is_let_in(void *arg)
+{
+	(void)arg;
+	return ask_for("local")->status == 200;
+}
+
+/* Also where it is known to be refused. */
+static void
+a_reset_reaches_all(void)
+{
+	char key[16], *said;
+	const char *show[] = {bed_program(), "limits", "show", "-c", bed.config, "--limit", "local", key, NULL};
+	const char *reset[] = {bed_program(), "limits", "reset", "-c", bed.config, key, NULL};
+
+	expect_recovery();
+	snprintf(key, sizeof(key), "%u", turn(false));
+	CU_ASSERT_EQUAL(ask_for("local")->status, 429);
+	CU_ASSERT_EQUAL(bed_run(&bed, &said, show), 0);
+	CU_ASSERT(strstr(said, "local") != NULL && strstr(said, " 0            4") != NULL);
+	free(said);
+	CU_ASSERT_EQUAL(bed_run(&bed, &said, reset), 0);
+	free(said);
+	CU_ASSERT(bed_wait(is_let_in, NULL));
+}
+
+static void
+redis_refuses_connections(void)
+{
+	expect_recovery();
+	redis_server_kill(server);
+	expect_failure("store_unreachable");
+	redis_server_again(server);
+	expect_recovery();
+}
+
+static void
+redis_hangs(void)
+{
+	expect_recovery();
+	redis_server_pause(server);
+	expect_failure("store_timeout");
+	redis_server_resume(server);
+	expect_recovery();
+}
+
+static void
+redis_is_slow(void)
+{
+	int fd;
+
+	expect_recovery();
+	fd = redis_server_send(server, "DEBUG SLEEP 2");
+	expect_failure("store_timeout");
+	(void)fd;
+	expect_recovery();
+}
+
+static void
+redis_is_read_only(void)
+{
+	expect_recovery();
+	redis_server_do(server, "REPLICAOF 127.0.0.1 1");
+	expect_failure("store_not_ready");
+	redis_server_do(server, "REPLICAOF NO ONE");
+	expect_recovery();
+}
+
+static void
+redis_is_full(void)
+{
+	expect_recovery();
+	redis_server_do(server, "CONFIG SET maxmemory 1");
+	expect_failure("store_full");
+	redis_server_do(server, "CONFIG SET maxmemory 0");
+	expect_recovery();
+}
+
+static void
+redis_has_forgotten_the_script(void)
+{
+	expect_recovery();
+	redis_server_do(server, "SCRIPT FLUSH SYNC");
+	expect_recovery();
+}
+
+static void
+redis_is_busy(void)
+{
+	int fd;
+
+	expect_recovery();
+	fd = redis_server_send(server, "EVAL \"while true do end\" 0");
+	expect_failure("store_");
+	redis_server_until(server, "SCRIPT KILL", "+OK");
+	(void)fd;
+	expect_recovery();
+}
+
+/* ---- a pool of its own */
+
+static int
+init_password(void)
+{
+	server = redis_server_start(&(struct redis_server_options){.password = "right"});
+	open_with(":wrong@", redis_server_port(server));
+	return 0;
+}
+
+static void
+the_password_is_wrong(void)
+{
+	expect_failure("store_refused");
+}
+
+static int
+init_nowhere(void)
+{
+	open_with("", bed_dead_port());
+	server = NULL;
+	return 0;
+}
+
+static void
+there_never_was_a_redis(void)
+{
+	expect_failure("store_unreachable");
+}
+
+void
+suite_limit_failure(void)
+{
+	CU_pSuite suite = add_suite("limit_failure", init, cleanup);
+
+	ADD_SCENE(suite, all_is_well);
+	ADD_SCENE(suite, a_flood_costs_redis_nothing);
+	ADD_SCENE(suite, a_reset_reaches_all);
+	ADD_SCENE(suite, redis_refuses_connections);
+	ADD_SCENE(suite, redis_hangs);
+	ADD_SCENE(suite, redis_is_slow);
+	ADD_SCENE(suite, redis_is_read_only);
+	ADD_SCENE(suite, redis_is_full);
+	ADD_SCENE(suite, redis_has_forgotten_the_script);
+	ADD_SCENE(suite, redis_is_busy);
+	ADD_SCENE(add_suite("limit_failure_password", init_password, cleanup), the_password_is_wrong);
+	ADD_SCENE(add_suite("limit_failure_nowhere", init_nowhere, cleanup), there_never_was_a_redis);
+}

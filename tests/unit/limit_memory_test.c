@@ -1,0 +1,277 @@
+/* lib/core limits in shared memory: several processes at once, one that dies, a table that is full, what is known to be refused. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/limit_memory.h"
+#include "unit/unit.h"
+
+#define S INT64_C(1000000)
+#define START (INT64_C(1790000000) * S)
+
+enum { PROCESSES = 4 };
+
+static struct fg_shared shared;
+static struct fg_limit_memory memory;
+
+static void
+make_memory(size_t keys)
+{
+	CU_ASSERT_FATAL(fg_shared_create(&shared, NULL, &fg_limit_memory_kind, fg_limit_memory_size(keys)) == FG_OK);
+	fg_limit_memory_init(&memory, shared.p);
+}
+
+static struct fg_limit
+make(enum fg_limit_algorithm algorithm, int64_t count)
+{
+	struct fg_limit limit = {.algorithm = algorithm, .count = count, .period = 3600 * S, .burst = count};
+
+	CU_ASSERT_FATAL(fg_limit_init(&limit));
+	return limit;
+}
+
+static struct fg_limit_ask
+ask_of(const struct fg_limit *limit, uint64_t who)
+{
+	struct fg_limit_ask ask = {.limit = limit, .cost = 1};
+
+	/* Spread like the hashes that keys are. */
+	ask.key.v[0] = who * UINT64_C(0x9e3779b97f4a7c15);
+	ask.key.v[0] ^= ask.key.v[0] >> 29;
+	ask.key.v[1] = who;
+	return ask;
+}
+
+static pid_t
+begin_process(void (*fn)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+
+	CU_ASSERT_FATAL(pid >= 0);
+	if (pid == 0) {
+		fn(arg);
+		_exit(0);
+	}
+	return pid;
+}
+
+static void
+end_process(pid_t pid)
+{
+	int status;
+
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* ---- several at once */
+
+struct crowd {
+	struct fg_limit limits[4];
+	_Atomic unsigned allowed;
+};
+
+static void
+take_all_they_can(void *arg)
+{
+	struct crowd *crowd = arg;
+
+	for (int i = 0; i < 3000; i++) {
+		struct fg_limit_ask asks[4];
+
+		for (unsigned n = 0; n < 4; n++)
+			asks[n] = ask_of(&crowd->limits[n], n + 1);
+		crowd->allowed += fg_limit_memory_take(&memory, asks, 4, START);
+	}
+}
+
+static void
+several_processes_take_exactly_what_there_is(void)
+{
+	struct crowd *crowd = mmap(NULL, sizeof(*crowd), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pids[PROCESSES];
+	struct fg_limit_ask ask;
+
+	CU_ASSERT_FATAL(crowd != MAP_FAILED);
+	make_memory(4096);
+	crowd->limits[0] = make(FG_LIMIT_TOKEN_BUCKET, 1000);
+	crowd->limits[1] = make(FG_LIMIT_SLIDING_WINDOW, 900);
+	crowd->limits[2] = make(FG_LIMIT_FIXED_WINDOW, 800);
+	crowd->limits[3] = make(FG_LIMIT_CONCURRENCY, 1100);
+	for (size_t i = 0; i < PROCESSES; i++)
+		pids[i] = begin_process(take_all_they_can, crowd);
+	for (size_t i = 0; i < PROCESSES; i++)
+		end_process(pids[i]);
+	CU_ASSERT_EQUAL(crowd->allowed, 800);
+	for (unsigned n = 0; n < 4; n++) {
+		ask = ask_of(&crowd->limits[n], n + 1);
+		ask.cost = 0;
+		(void)fg_limit_memory_take(&memory, &ask, 1, START);
+		CU_ASSERT_EQUAL(ask.result.remaining, ask.limit->count - 800);
+	}
+	munmap(crowd, sizeof(*crowd));
+	fg_shared_close(&shared, false);
+}
+
+/* ---- one that dies */
+
+static void
+take_for_ever(void *arg)
+{
+	for (uint64_t who = 0;; who++) {
+		struct fg_limit_ask asks[2] = {ask_of(arg, who % 64), ask_of(arg, (who + 7) % 64)};
+
+		(void)fg_limit_memory_take(&memory, asks, 2, START);
+	}
+}
+
+/* Killed a hundred times at any moment, so also with locks held; the others go on. */
+static void
+a_process_that_is_killed_harms_nobody(void)
+{
+	struct fg_limit limit = make(FG_LIMIT_TOKEN_BUCKET, FG_LIMIT_MAX_COUNT);
+	unsigned held = 0;
+
+	make_memory(4096);
+	for (unsigned i = 0; i < 100; i++) {
+		pid_t pid = begin_process(take_for_ever, &limit);
+		struct fg_limit_ask seen;
+
+		/* It has begun once it has counted something. */
+		do {
+			seen = ask_of(&limit, 63);
+			seen.cost = 0;
+			(void)fg_limit_memory_take(&memory, &seen, 1, START);
+		} while (i == 0 && seen.result.remaining == limit.burst);
+		kill(pid, SIGKILL);
+		CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+		for (uint64_t who = 0; who < 64; who++) {
+			struct fg_limit_ask ask = ask_of(&limit, who);
+
+			held += fg_limit_memory_take(&memory, &ask, 1, START);
+		}
+	}
+	CU_ASSERT_EQUAL(held, 100 * 64);
+	fg_shared_close(&shared, false);
+}
+
+/* ---- a table that is full */
+
+static void
+the_nearest_to_its_expiry_gives_way(void)
+{
+	struct fg_limit limit = make(FG_LIMIT_FIXED_WINDOW, 1);
+	enum { KEYS = 512 };
+	unsigned kept = 0;
+
+	make_memory(KEYS);
+	CU_ASSERT_EQUAL(fg_limit_memory_take_evictions(&memory), 0);
+	for (uint64_t who = 1; who <= 4 * KEYS; who++) {
+		struct fg_limit_ask ask = ask_of(&limit, who);
+
+		CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
+	}
+	for (uint64_t who = 1; who <= 4 * KEYS; who++) {
+		struct fg_limit_ask ask = ask_of(&limit, who);
+
+		kept += !fg_limit_memory_peek(&memory, &ask, 1, START);
+	}
+	/* Most places are in use; what is not kept was counted. */
+	CU_ASSERT(kept > KEYS / 2 && kept <= KEYS);
+	CU_ASSERT_EQUAL(fg_limit_memory_take_evictions(&memory), 4 * KEYS - kept);
+	CU_ASSERT_EQUAL(fg_limit_memory_take_evictions(&memory), 0);
+	/* When they have expired there is room again. */
+	for (uint64_t who = 1; who <= KEYS / 4; who++) {
+		struct fg_limit_ask ask = ask_of(&limit, who);
+
+		CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START + 7200 * S));
+	}
+	CU_ASSERT_EQUAL(fg_limit_memory_take_evictions(&memory), 0);
+	fg_shared_close(&shared, false);
+}
+
+/* Logs of sliding windows have places of their own. */
+static void
+many_logs(void)
+{
+	struct fg_limit limit = make(FG_LIMIT_SLIDING_WINDOW, 20);
+	unsigned allowed = 0;
+
+	make_memory(65536);
+	for (unsigned i = 0; i < 30; i++)
+		for (uint64_t who = 1; who <= 500; who++) {
+			struct fg_limit_ask ask = ask_of(&limit, who);
+
+			allowed += fg_limit_memory_take(&memory, &ask, 1, START + i);
+		}
+	CU_ASSERT_EQUAL(allowed, 500 * 20);
+	CU_ASSERT_EQUAL(fg_limit_memory_take_evictions(&memory), 0);
+	fg_shared_close(&shared, false);
+}
+
+/* ---- what is known to be refused */
+
+static void
+what_is_refused_is_known_for_a_while(void)
+{
+	struct fg_limit limit = make(FG_LIMIT_TOKEN_BUCKET, 10);
+	struct fg_limit_ask ask = ask_of(&limit, 1), other = ask_of(&limit, 2);
+
+	make_memory(4096);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 3, START), 0);
+	fg_limit_memory_block(&memory, &ask.key, 3, START + 100);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 3, START), START + 100);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 4, START + 99), START + 100);
+	/* Something that costs less might be allowed. */
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 2, START), 0);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &other.key, 3, START), 0);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 3, START + 100), 0);
+	/* It is no record. */
+	CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
+	fg_limit_memory_unblock_all(&memory);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 3, START), 0);
+	fg_shared_close(&shared, false);
+}
+
+static void
+a_record_is_reset(void)
+{
+	struct fg_limit limit = make(FG_LIMIT_FIXED_WINDOW, 1);
+	struct fg_limit_ask ask = ask_of(&limit, 1);
+
+	make_memory(4096);
+	fg_limit_memory_reset(&memory, &limit, &ask.key);
+	CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
+	CU_ASSERT(!fg_limit_memory_take(&memory, &ask, 1, START));
+	fg_limit_memory_reset(&memory, &limit, &ask.key);
+	CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
+	fg_shared_close(&shared, false);
+}
+
+static void
+one_worker_is_due(void)
+{
+	make_memory(1);
+	CU_ASSERT(fg_limit_memory_is_due(&memory, START, 10 * S));
+	CU_ASSERT(!fg_limit_memory_is_due(&memory, START + 9 * S, 10 * S));
+	CU_ASSERT(fg_limit_memory_is_due(&memory, START + 10 * S, 10 * S));
+	/* Also after the clock was set back. */
+	CU_ASSERT(fg_limit_memory_is_due(&memory, START - 3600 * S, 10 * S));
+	fg_shared_close(&shared, false);
+}
+
+void
+suite_limit_memory(void)
+{
+	CU_pSuite suite = CU_add_suite("limit_memory", NULL, NULL);
+
+	ADD_TEST(suite, several_processes_take_exactly_what_there_is);
+	ADD_TEST(suite, a_process_that_is_killed_harms_nobody);
+	ADD_TEST(suite, the_nearest_to_its_expiry_gives_way);
+	ADD_TEST(suite, many_logs);
+	ADD_TEST(suite, what_is_refused_is_known_for_a_while);
+	ADD_TEST(suite, a_record_is_reset);
+	ADD_TEST(suite, one_worker_is_due);
+}

@@ -1,0 +1,392 @@
+/*
+ * lib/core stores of limits: the pool's memory and a real Redis are asked the same, at the same times, and must say the
+ * same, number for number; what each does beyond that.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "core/limit_memory.h"
+#include "core/limit_redis.h"
+#include "core/zone.h"
+#include "support/redis_server.h"
+#include "unit/redis_scene.h"
+
+#define S INT64_C(1000000)
+#define DAY (INT64_C(86400) * S)
+#define START (INT64_C(1790000000) * S)
+
+enum { LIMITS = 8, KEYS = 3, MOST_HELD = 64 };
+
+static struct redis_server *server;
+static struct redis_scene scene;
+static struct fg_shared shared;
+static struct fg_limit_memory memory;
+static struct fg_limit_redis *store;
+static uint64_t seed;
+
+static uint64_t
+draw(uint64_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (seed >> 24) % below;
+}
+
+static int
+set_up(void)
+{
+	server = redis_server_start(NULL);
+	redis_scene_open(&scene);
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d/0", redis_server_port(server));
+	store = fg_limit_redis_new(scene.redis, false);
+	if (fg_shared_create(&shared, NULL, &fg_limit_memory_kind, fg_limit_memory_size(4096)) != FG_OK)
+		return 1;
+	fg_limit_memory_init(&memory, shared.p);
+	return 0;
+}
+
+static int
+tear_down(void)
+{
+	fg_limit_redis_free(store);
+	redis_scene_close(&scene);
+	redis_server_stop(server);
+	fg_shared_close(&shared, false);
+	return 0;
+}
+
+/* ---- asking Redis and waiting */
+
+struct told {
+	bool is_over;
+	enum fg_err err;
+};
+
+static void
+on_told(void *arg, enum fg_err err)
+{
+	*(struct told *)arg = (struct told){true, err};
+}
+
+static bool
+is_over(void *arg)
+{
+	return ((struct told *)arg)->is_over;
+}
+
+static enum fg_err
+ask_redis(enum fg_limit_op op, struct fg_limit_ask *asks, size_t count, fg_usec now)
+{
+	struct told told = {false, FG_OK};
+
+	fg_limit_redis_ask(store, op, asks, count, now, on_told, &told);
+	CU_ASSERT(!told.is_over);
+	redis_scene_wait(&scene, is_over, &told);
+	return told.err;
+}
+
+static void
+make_key(struct fg_limit_key *key, const struct fg_limit *limit, unsigned number, unsigned who)
+{
+	struct fg_limit_part part = {.kind = who};
+	uint8_t id[FG_LIMIT_ID_BYTES];
+	struct fg_arena arena;
+	char name[1] = {(char)('a' + number)};
+
+	fg_arena_init(&arena, 1 << 16, NULL, 0);
+	fg_limit_id(id, (struct fg_str){name, 1}, limit);
+	fg_limit_key_make(key, id, &part, 1, &arena);
+	fg_arena_fini(&arena);
+}
+
+/* ---- both say the same */
+
+static void
+make_limits(struct fg_limit limits[LIMITS], const struct fg_zone *zone)
+{
+	const struct fg_limit made[LIMITS] = {
+	    {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 1 + (int64_t)draw(20), .period = 10 * S, .burst = 1 + (int64_t)draw(30)},
+	    {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 99991, .period = 30 * DAY, .burst = 100},
+	    {.algorithm = FG_LIMIT_SLIDING_WINDOW, .count = 1 + (int64_t)draw(32), .period = 10 * S},
+	    {.algorithm = FG_LIMIT_SLIDING_WINDOW, .count = 33 + (int64_t)draw(100), .period = 60 * S},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1 + (int64_t)draw(30), .period = 10 * S},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 40, .period = 600 * S, .zone = zone},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 100, .period = DAY, .calendar = FG_LIMIT_DAY + (int)draw(3), .zone = zone},
+	    {.algorithm = FG_LIMIT_CONCURRENCY, .count = 1 + (int64_t)draw(8), .period = 30 * S},
+	};
+
+	for (size_t i = 0; i < LIMITS; i++) {
+		limits[i] = made[i];
+		CU_ASSERT_FATAL(fg_limit_init(&limits[i]));
+	}
+}
+
+struct pair {
+	struct fg_limit_ask memory[LIMITS], redis[LIMITS];
+	size_t count;
+};
+
+static void
+draw_asks(struct pair *pair, const struct fg_limit limits[LIMITS])
+{
+	unsigned first = (unsigned)draw(LIMITS), who = (unsigned)draw(KEYS);
+
+	pair->count = 1 + draw(4);
+	for (size_t i = 0; i < pair->count; i++) {
+		unsigned number = (first + (unsigned)i) % LIMITS;
+		struct fg_limit_ask *ask = &pair->memory[i];
+
+		*ask = (struct fg_limit_ask){.limit = &limits[number], .cost = 1, .is_observed = draw(5) == 0};
+		if (limits[number].algorithm != FG_LIMIT_CONCURRENCY)
+			ask->cost = (int64_t)draw(4);
+		make_key(&ask->key, &limits[number], number, who);
+		pair->redis[i] = *ask;
+	}
+}
+
+static bool
+same(const struct pair *pair)
+{
+	for (size_t i = 0; i < pair->count; i++) {
+		const struct fg_limit_ask *a = &pair->memory[i], *b = &pair->redis[i];
+
+		if (a->reading.allowed == b->reading.allowed && a->reading.x == b->reading.x && a->reading.y == b->reading.y &&
+		    a->reading.z == b->reading.z && a->result.remaining == b->result.remaining && a->result.reset == b->result.reset &&
+		    a->result.retry_after == b->result.retry_after && a->result.hold == b->result.hold)
+			continue;
+		printf("\n    algorithm %d, cost %lld: memory %d %lld %lld %lld, redis %d %lld %lld %lld\n", a->limit->algorithm,
+		    (long long)a->cost, a->reading.allowed, (long long)a->reading.x, (long long)a->reading.y,
+		    (long long)a->reading.z, b->reading.allowed, (long long)b->reading.x, (long long)b->reading.y,
+		    (long long)b->reading.z);
+		return false;
+	}
+	return true;
+}
+
+/* Some of what was allowed is given back later, or renewed. */
+struct held {
+	struct fg_limit_ask asks[MOST_HELD];
+	size_t count;
+};
+
+static void
+keep_some(struct held *held, const struct pair *pair)
+{
+	for (size_t i = 0; i < pair->count && held->count < MOST_HELD; i++) {
+		const struct fg_limit_ask *ask = &pair->memory[i];
+
+		if (!ask->reading.allowed || ask->cost == 0 || draw(2) == 0)
+			continue;
+		held->asks[held->count] = *ask;
+		held->asks[held->count++].hold = ask->result.hold;
+	}
+}
+
+static void
+change_one(struct held *held, fg_usec now)
+{
+	size_t which = draw(held->count);
+	struct fg_limit_ask in_memory = held->asks[which], in_redis = in_memory;
+
+	if (in_memory.limit->algorithm == FG_LIMIT_CONCURRENCY && draw(2) == 0) {
+		fg_limit_memory_renew(&memory, &in_memory, 1, now);
+		CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_RENEW, &in_redis, 1, now), FG_OK);
+		CU_ASSERT_EQUAL(in_memory.hold, in_redis.hold);
+		held->asks[which] = in_memory;
+		return;
+	}
+	fg_limit_memory_give(&memory, &in_memory, 1, now);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_GIVE, &in_redis, 1, now), FG_OK);
+	held->asks[which] = held->asks[--held->count];
+}
+
+static void
+both_stores_say_the_same(void)
+{
+	const struct fg_zone *zone;
+	struct fg_limit limits[LIMITS];
+	unsigned refused = 0, allowed = 0;
+
+	zone = fg_zone_load(FG_STR("Asia/Kathmandu"), START, &scene.arena);
+	CU_ASSERT_FATAL(zone != NULL);
+	for (unsigned round = 1; round < 26; round++) {
+		fg_usec now = START + (fg_usec)round * 1000 * DAY / 26;
+		struct held held = {.count = 0};
+
+		seed = round;
+		make_limits(limits, zone);
+		for (unsigned step = 0; step < 800; step++) {
+			struct pair pair;
+
+			/* Never back: keys of Redis expire by real time, and what has expired does not come back. */
+			now += draw(60) == 0 ? (fg_usec)draw((uint64_t)DAY) : (fg_usec)draw(S / 2);
+			if (held.count > 0 && draw(4) == 0)
+				change_one(&held, now);
+			draw_asks(&pair, limits);
+			if (draw(5) == 0) {
+				(void)fg_limit_memory_peek(&memory, pair.memory, pair.count, now);
+				CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_PEEK, pair.redis, pair.count, now), FG_OK);
+			} else {
+				bool was = fg_limit_memory_take(&memory, pair.memory, pair.count, now);
+
+				CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, pair.redis, pair.count, now), FG_OK);
+				CU_ASSERT_EQUAL(was, fg_limit_all_allowed(pair.redis, pair.count));
+				*(was ? &allowed : &refused) += 1;
+				if (was)
+					keep_some(&held, &pair);
+			}
+			if (!same(&pair))
+				CU_FAIL_FATAL("the stores differ");
+		}
+		redis_server_do(server, "FLUSHALL");
+		fg_shared_close(&shared, false);
+		CU_ASSERT_FATAL(fg_shared_create(&shared, NULL, &fg_limit_memory_kind, fg_limit_memory_size(4096)) == FG_OK);
+		fg_limit_memory_init(&memory, shared.p);
+	}
+	/* Both happen often: otherwise nothing was compared. */
+	CU_ASSERT(allowed > 1000);
+	CU_ASSERT(refused > 1000);
+}
+
+/* ---- Redis alone */
+
+static void
+a_record_expires_by_itself(void)
+{
+	struct fg_limit limit = {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 10, .period = 10 * S, .burst = 10};
+	struct fg_limit_ask ask = {.limit = &limit, .cost = 5};
+	char name[FG_LIMIT_NAME_BYTES];
+	const char *reply;
+	long ttl;
+
+	CU_ASSERT(fg_limit_init(&limit));
+	make_key(&ask.key, &limit, 0, 1);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+	CU_ASSERT_EQUAL(fg_limit_redis_name(name, &ask.key, false), 14);
+	reply = redis_server_do(server, "EVAL \"local k = redis.call('KEYS', 'fg:*') return redis.call('PTTL', k[1])\" 0");
+	ttl = strtol(reply + 1, NULL, 10);
+	CU_ASSERT(ttl > 4000 && ttl <= 5001);
+	/* A whole number of microseconds is kept as a number: 16 bytes. */
+	reply = redis_server_do(server, "EVAL \"local k = redis.call('KEYS', 'fg:*') return redis.call('OBJECT', 'ENCODING', k[1])\" 0");
+	CU_ASSERT(strstr(reply, "int") != NULL);
+	redis_server_do(server, "FLUSHALL");
+}
+
+/* One connection: what is asked after it is answered after it, unless Redis had to be given the script first. */
+static void
+announce(struct fg_limit_memory *whose, struct fg_limit_ask *ask)
+{
+	fg_limit_redis_announce(store, whose, 10 * S);
+	for (int i = 0; i < 2; i++)
+		CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_PEEK, ask, 1, 0), FG_OK);
+}
+
+static void
+hosts_hear_of_each_other(void)
+{
+	struct fg_shared other_shared;
+	struct fg_limit_memory other;
+	struct fg_limit_hosts hosts;
+	struct fg_limit limit = {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1, .period = 3600 * S};
+	struct fg_limit_ask ask = {.limit = &limit, .cost = 1};
+	struct told told = {false, FG_OK};
+
+	CU_ASSERT(fg_limit_init(&limit));
+	make_key(&ask.key, &limit, 0, 1);
+	CU_ASSERT_FATAL(fg_shared_create(&other_shared, NULL, &fg_limit_memory_kind, fg_limit_memory_size(1)) == FG_OK);
+	fg_limit_memory_init(&other, other_shared.p);
+	announce(&memory, &ask);
+	fg_limit_memory_get_hosts(&memory, &hosts);
+	CU_ASSERT_EQUAL(hosts.alive, 1);
+	announce(&other, &ask);
+	announce(&memory, &ask);
+	fg_limit_memory_get_hosts(&memory, &hosts);
+	CU_ASSERT_EQUAL(hosts.alive, 2);
+	fg_limit_memory_get_hosts(&other, &hosts);
+	CU_ASSERT_EQUAL(hosts.alive, 2);
+	/* One that was silent for too long is gone. */
+	redis_server_do(server, "ZADD fg:{hosts} 1 %016llx", (unsigned long long)hosts.host);
+	announce(&memory, &ask);
+	fg_limit_memory_get_hosts(&memory, &hosts);
+	CU_ASSERT_EQUAL(hosts.alive, 1);
+
+	/* A reset lets the key in again, here and wherever it is known to be refused. */
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+	CU_ASSERT(ask.reading.allowed);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+	CU_ASSERT(!ask.reading.allowed);
+	fg_limit_memory_block(&memory, &ask.key, 1, START + 10 * S);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 1, START), START + 10 * S);
+	fg_limit_redis_reset(store, &ask.key, on_told, &told);
+	redis_scene_wait(&scene, is_over, &told);
+	CU_ASSERT_EQUAL(told.err, FG_OK);
+	announce(&memory, &ask);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+	CU_ASSERT(ask.reading.allowed);
+	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 1, START), 0);
+	fg_shared_close(&other_shared, false);
+	redis_server_do(server, "FLUSHALL");
+}
+
+/* ---- a Cluster: limits that count by different things lie in different slots */
+
+static enum fg_err
+ask_cluster(struct fg_limit_redis *cluster, struct redis_scene *there, struct fg_limit_ask *asks, size_t count)
+{
+	struct told told = {false, FG_OK};
+
+	fg_limit_redis_ask(cluster, FG_LIMIT_TAKE, asks, count, 0, on_told, &told);
+	redis_scene_wait(there, is_over, &told);
+	return told.err;
+}
+
+static void
+all_or_nothing_in_a_cluster(void)
+{
+	struct redis_server *nodes[REDIS_CLUSTER_NODES];
+	struct redis_scene there;
+	struct fg_limit_redis *cluster;
+	struct fg_limit wide = {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1000, .period = 3600 * S};
+	struct fg_limit narrow = {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 10, .period = 3600 * S, .burst = 10};
+	struct fg_limit_ask asks[6];
+	unsigned allowed = 0;
+
+	redis_cluster_start(nodes);
+	redis_scene_open(&there);
+	redis_scene_connect(&there, "redis+cluster://127.0.0.1:%d", redis_server_port(nodes[0]));
+	cluster = fg_limit_redis_new(there.redis, true);
+	CU_ASSERT(fg_limit_init(&wide));
+	CU_ASSERT(fg_limit_init(&narrow));
+	for (int round = 0; round < 30; round++) {
+		/* By five things, the last but one of which is the narrow limit's. */
+		for (unsigned i = 0; i < 6; i++) {
+			asks[i] = (struct fg_limit_ask){.limit = i == 4 ? &narrow : &wide, .cost = 1};
+			make_key(&asks[i].key, asks[i].limit, i, i % 5);
+		}
+		CU_ASSERT_EQUAL(ask_cluster(cluster, &there, asks, 6), FG_OK);
+		allowed += fg_limit_all_allowed(asks, 6);
+	}
+	CU_ASSERT_EQUAL(allowed, 10);
+	/* Each of the others has ten fewer than before, not thirty. */
+	for (unsigned i = 0; i < 6; i++) {
+		if (i == 4)
+			continue;
+		CU_ASSERT_EQUAL(ask_cluster(cluster, &there, &asks[i], 1), FG_OK);
+		CU_ASSERT_EQUAL(asks[i].result.remaining, 1000 - 11);
+	}
+	fg_limit_redis_free(cluster);
+	redis_scene_close(&there);
+	for (size_t i = 0; i < REDIS_CLUSTER_NODES; i++)
+		redis_server_stop(nodes[i]);
+}
+
+void
+suite_limit_store(void)
+{
+	CU_pSuite suite = CU_add_suite("limit_store", set_up, tear_down);
+
+	ADD_TEST(suite, both_stores_say_the_same);
+	ADD_TEST(suite, a_record_expires_by_itself);
+	ADD_TEST(suite, hosts_hear_of_each_other);
+	ADD_TEST(suite, all_or_nothing_in_a_cluster);
+}

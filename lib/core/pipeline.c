@@ -264,10 +264,7 @@ give_up_forwarding(struct fg_exchange *x)
 {
 	cancel_await(x);
 	x->wait = FG_WAIT_NONE;
-	if (x->call != NULL) {
-		fg_call_cancel(x->call);
-		x->call = NULL;
-	}
+	fg_forward_stop(x);
 }
 
 static void

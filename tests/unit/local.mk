@@ -13,7 +13,6 @@ tests_unit_unit_SOURCES = \
 	tests/unit/base_test.c \
 	tests/unit/breaker_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
-	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c tests/unit/client_reuse_test.c \
 	tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
 	tests/unit/config_store_test.c \
@@ -40,8 +39,10 @@ tests_unit_unit_SOURCES = \
 	tests/unit/redis_test.c tests/unit/redis_peer_test.c tests/unit/redis_server_test.c tests/unit/redis_trouble_test.c \
 	tests/unit/redis_cluster_test.c tests/unit/redis_sentinel_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
+	tests/unit/service_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/stats_test.c \
+	tests/unit/targets_test.c \
 	tests/unit/token_scene.h tests/unit/token_attack_test.c \
 	tests/unit/token_cache_test.c \
 	tests/unit/token_claims_test.c tests/unit/token_key_test.c \

@@ -342,7 +342,7 @@ over_tls(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
 	snprintf(file, sizeof(file), "%s/redis-ca.pem", folder);
 	for (size_t i = 0; i < FG_ARRAY_LEN(names); i++) {
-		CU_ASSERT_FATAL(service_make_cert(folder, "redis", names[i]));
+		CU_ASSERT_FATAL(service_make_cert(folder, "redis", names[i], false));
 		served = redis_server_start(&(struct redis_server_options){.tls_folder = folder});
 		redis_scene_open(&scene);
 		scene.options.ca_file = file;

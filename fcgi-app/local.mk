@@ -6,6 +6,7 @@ fcgi_app_faregate_SOURCES = \
 	fcgi-app/cmd_control.c \
 	fcgi-app/cmd_explain.c \
 	fcgi-app/cmd_limits.c \
+	fcgi-app/cmd_revoke.c \
 	fcgi-app/cmd_routes.c \
 	fcgi-app/cmd_run.c \
 	fcgi-app/cmd_token.c \
@@ -16,6 +17,7 @@ fcgi_app_faregate_SOURCES = \
 	fcgi-app/handover.c fcgi-app/handover.h \
 	fcgi-app/main.c \
 	fcgi-app/notify.c fcgi-app/notify.h \
+	fcgi-app/cmd_key.c fcgi-app/cmd_key.h fcgi-app/key_file.c fcgi-app/key_file.h fcgi-app/key_records.c \
 	fcgi-app/offline.c fcgi-app/offline.h \
 	fcgi-app/options.c fcgi-app/options.h \
 	fcgi-app/pidfile.c fcgi-app/pidfile.h \

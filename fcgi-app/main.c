@@ -19,10 +19,12 @@ static const struct {
     {"check", fg_cmd_check, "all that is wrong with the configuration, or \"ok\""},
     {"routes", fg_cmd_routes, "the table of routes, in the order in which they are tried"},
     {"explain", fg_cmd_explain, "which route a request takes, why not the others, and what its policies decide"},
+    {"revoke", fg_cmd_revoke, "take back a token, those of a subject, or those of an issuer"},
     {"token", fg_cmd_token, "what stands in a token, and what each policy says of it"},
     {"reload", fg_cmd_reload, "have the running pool take the configuration"},
     {"stop", fg_cmd_stop, "have the running pool finish what is in flight and leave"},
     {"status", fg_cmd_status, "what runs, and what it has counted"},
+    {"key", fg_cmd_key, "make, list and revoke API keys"},
     {"limits", fg_cmd_limits, "what somebody has left of each limit, or a new start"},
     {"version", fg_cmd_version, "the version and the features built in"},
 };

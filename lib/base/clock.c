@@ -50,6 +50,51 @@ fg_clock_format_rfc3339(fg_usec wall, char *buf)
 	return (int)sizeof(form) - 1;
 }
 
+/* Digits stand where the form has '0'; all else is as in the form. */
+static bool
+has_form(struct fg_str text, const char *form)
+{
+	if (text.len != strlen(form))
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (form[i] == '0' ? text.p[i] < '0' || text.p[i] > '9' : text.p[i] != form[i])
+			return false;
+	return true;
+}
+
+static int
+number_at(struct fg_str text, size_t from, size_t to)
+{
+	int number = 0;
+
+	for (size_t i = from; i < to && i < text.len; i++)
+		number = number * 10 + (text.p[i] - '0');
+	return number;
+}
+
+bool
+fg_clock_parse_rfc3339(struct fg_str text, fg_usec *wall)
+{
+	struct tm tm = {.tm_year = number_at(text, 0, 4) - 1900, .tm_mon = number_at(text, 5, 7) - 1,
+	    .tm_mday = number_at(text, 8, 10)}, made;
+	time_t seconds;
+
+	if (has_form(text, "0000-00-00T00:00:00Z") || has_form(text, "0000-00-00T00:00:00.000Z")) {
+		tm.tm_hour = number_at(text, 11, 13);
+		tm.tm_min = number_at(text, 14, 16);
+		tm.tm_sec = number_at(text, 17, 19);
+	} else if (!has_form(text, "0000-00-00")) {
+		return false;
+	}
+	made = tm;
+	seconds = timegm(&made); /* which makes the 3rd of March of the 31st of February */
+	if (made.tm_mday != tm.tm_mday || made.tm_mon != tm.tm_mon || made.tm_hour != tm.tm_hour || made.tm_min != tm.tm_min ||
+	    made.tm_sec != tm.tm_sec)
+		return false;
+	*wall = (fg_usec)seconds * FG_US_PER_S;
+	return true;
+}
+
 int
 fg_clock_format_http_date(fg_usec wall, char *buf)
 {

@@ -4,7 +4,10 @@
 #ifndef FG_BASE_CLOCK_H
 #define FG_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/str.h"
 
 #define FG_MS_PER_S 1000
 #define FG_US_PER_MS 1000
@@ -23,6 +26,9 @@ void fg_clock_read(struct fg_clock *clock);
 
 /* "2026-11-24T20:07:49.123Z" (RFC 3339); buf takes 32 bytes. Returns the length. */
 int fg_clock_format_rfc3339(fg_usec wall, char *buf);
+/* The same back, to the second, in UTC: "2026-11-24T20:07:49Z", with or without a fraction, or "2026-11-24" for its
+   beginning. False on anything else, and on a day that there is not. */
+bool fg_clock_parse_rfc3339(struct fg_str text, fg_usec *wall);
 /* "Tue, 24 Nov 2026 20:07:49 GMT" (RFC 9110 §5.6.7); buf takes 32 bytes. Returns the length. */
 int fg_clock_format_http_date(fg_usec wall, char *buf);
 

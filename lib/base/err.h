@@ -21,6 +21,8 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The route has a fixed answer (respond).") \
 	X(OPTIONS_ANSWERED, "options_answered", 204, DEBUG, "Methods of this path", \
 	    "OPTIONS was answered from the methods that routes of this path accept.") \
+	X(CORS_PREFLIGHT, "cors_preflight", 204, DEBUG, "CORS preflight", \
+	    "A browser asked what a page of another origin may do here (Fetch); the headers of the answer say it.") \
 	X(ADMIN, "admin", 200, DEBUG, "Administration", \
 	    "Health, readiness, metrics or status of the gateway itself.") \
 	/* the request is at fault */ \
@@ -58,6 +60,8 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The gateway does not carry this method.") \
 	X(ADMIN_FORBIDDEN, "admin_forbidden", 403, WARN, "Administration refused", \
 	    "This address may not see the gateway's own pages (admin.allow).") \
+	X(CORS_REFUSED, "cors_refused", 403, INFO, "Origin refused", \
+	    "Pages of this origin may not call this route from a browser (cors.origins).") \
 	X(LIMIT_EXCEEDED, "limit_exceeded", 429, INFO, "Limit exceeded", \
 	    "Too many requests, or too many at once; wait as long as Retry-After says. RateLimit says what each limit allows.") \
 	X(CLIENT_GONE, "client_gone", 0, INFO, "Client gone", \
@@ -101,6 +105,12 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The token was revoked; get a new one.") \
 	X(KEYS_UNAVAILABLE, "keys_unavailable", 503, WARN, "Keys not available", \
 	    "The keys that verify this token cannot be had at the moment; try again later.") \
+	X(TOKEN_INACTIVE, "token_inactive", 401, INFO, "Token not active", \
+	    "The token's provider says that it is not active; get a new one.") \
+	X(INTROSPECTION_UNAVAILABLE, "introspection_unavailable", 503, WARN, "Token cannot be judged", \
+	    "The token's provider cannot be asked about it at the moment; try again later.") \
+	X(REVOCATIONS_UNKNOWN, "revocations_unknown", 503, WARN, "Revocations not known", \
+	    "It cannot be told at the moment whether this token was revoked; try again later.") \
 	X(API_KEY_MISSING, "api_key_missing", 401, INFO, "API key missing", \
 	    "This route asks for an API key.") \
 	X(API_KEY_MALFORMED, "api_key_malformed", 401, INFO, "API key not well-formed", \
@@ -109,14 +119,39 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The API key is not known here.") \
 	X(API_KEY_EXPIRED, "api_key_expired", 401, INFO, "API key expired", \
 	    "The API key is no longer valid; ask for a new one.") \
+	X(API_KEY_REVOKED, "api_key_revoked", 401, INFO, "API key revoked", \
+	    "The API key was revoked; ask for a new one.") \
 	X(PASSWORD_MISSING, "password_missing", 401, INFO, "User and password missing", \
 	    "This route asks for a user and a password (Authorization: Basic).") \
 	X(PASSWORD_WRONG, "password_wrong", 401, INFO, "User or password wrong", \
 	    "The user is not known here, or the password is another.") \
+	X(CERTIFICATE_MISSING, "certificate_missing", 401, INFO, "Client certificate missing", \
+	    "This route asks for a client certificate, which the web server has to be shown.") \
+	X(CERTIFICATE_INVALID, "certificate_invalid", 401, INFO, "Client certificate not valid", \
+	    "The web server could not verify the client certificate.") \
+	X(CERTIFICATE_REFUSED, "certificate_refused", 403, INFO, "Client certificate refused", \
+	    "The client certificate is good, but not one of those that this route is for.") \
+	X(TOKEN_NOT_BOUND, "token_not_bound", 401, WARN, "Token of another certificate", \
+	    "The token is bound to a client certificate, which is not the one that was shown (RFC 8705).") \
+	X(AUTH_REFUSED, "auth_refused", 401, INFO, "Refused by the authentication service", \
+	    "The service that was asked who is calling has refused; the answer is its own.") \
+	X(AUTH_SERVICE_FAILED, "auth_service_failed", 503, WARN, "Authentication service failed", \
+	    "The service that is asked who is calling cannot be reached, or its answer is neither yes nor no; try again later.") \
+	X(AUTH_SERVICE_TIMEOUT, "auth_service_timeout", 503, WARN, "Authentication service did not answer in time", \
+	    "The service that is asked who is calling did not answer in time; try again later.") \
 	X(CREDENTIALS_AMBIGUOUS, "credentials_ambiguous", 400, INFO, "Credentials sent twice", \
 	    "The request carries a token or key more than once; send it once, in one way.") \
 	X(IDENTITY_UNFIT, "identity_unfit", 403, WARN, "Identity cannot be passed on", \
 	    "A claim that the service is to be told cannot stand in a header: it has a control character, an element of a list has a comma, or it is too long.") \
+	/* it is known who is calling, who may not do this */ \
+	X(SCOPE_MISSING, "scope_missing", 403, INFO, "Scope missing", \
+	    "What the caller was allowed to do does not include this; the WWW-Authenticate header names the scope that is needed.") \
+	X(CLAIM_REFUSED, "claim_refused", 403, INFO, "Claim refused", \
+	    "What is known of the caller (role, group and the like) does not allow this.") \
+	X(CONSUMER_REFUSED, "consumer_refused", 403, INFO, "Consumer refused", \
+	    "This route is for other consumers.") \
+	X(ADDRESS_REFUSED, "address_refused", 403, INFO, "Address refused", \
+	    "This route is not open to the address that the request comes from.") \
 	/* the service is at fault */ \
 	X(SERVICE_UNREACHABLE, "service_unreachable", 502, WARN, "Service unreachable", \
 	    "The service behind this route does not accept connections.") \

@@ -31,7 +31,7 @@
 
 /* ---- from services */
 #define FG_MAX_RESPONSE_HEAD_BYTES (64 * 1024) /* status line and headers: 502 */
-#define FG_MAX_SALVAGE_BYTES (256 * 1024) /* of an answer that came while the body was sent in vain: 502 */
+#define FG_MAX_SALVAGE_BYTES (128 * 1024) /* of an answer that came while the body was sent in vain: 502 */
 #define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */
 
 /* ---- Redis, each worker */
@@ -59,10 +59,21 @@
 #define FG_MAX_BCRYPT_COST 16              /* some seconds; the file is refused */
 #define FG_MAX_SHACRYPT_ROUNDS 1000000
 #define FG_MAX_PASSWORD_BYTES 1024         /* 401 */
+#define FG_MAX_CERTIFICATE_BYTES (16 * 1024) /* of a client, in PEM: 401 */
+#define FG_MAX_AUTH_ANSWER_BYTES (64 * 1024) /* body of an authentication service: auth_service_failed */
+#define FG_MAX_API_KEY_BYTES 256           /* of a client's, whoever made it: 401 */
+#define FG_MAX_API_KEYS 100000             /* in one file: it is refused */
+#define FG_MAX_API_KEY_META 32             /* attributes of one */
+#define FG_VERDICT_CACHE_SLOTS 4096        /* verdicts on secrets in one worker, of a kind of policy: so many of yes, and of no */
+#define FG_MAX_VERDICT_BYTES (8 * 1024)    /* what is known of who shows one, in the store: store_error; in a cache: not kept */
+#define FG_MAX_PASSWORD_CHECKS 64          /* that wait for a thread of a worker: overloaded */
 #define FG_MAX_FETCHED_KEYS_BYTES (256 * 1024) /* of a JWK Set at a URL, and of a provider's metadata: the fetch has failed */
 #define FG_MAX_KEY_SLOTS 64                /* places that keys come from, in a pool: those of a reload beside the old ones */
 #define FG_MAX_KEY_URLS (FG_MAX_KEY_SLOTS / 2) /* of one configuration */
 #define FG_MAX_KEY_WAITERS 4096            /* requests of a worker that wait for one fetch: keys_unavailable */
+#define FG_MAX_REVOCATIONS (128 * 1024)    /* known to a pool at a time, a power of two; beyond it nothing is known: as if the store were gone */
+#define FG_MAX_INTROSPECTIONS 256          /* questions of one policy in one worker at a time: overloaded */
+#define FG_MAX_INTROSPECTION_BYTES (64 * 1024) /* of an answer: introspection_unavailable */
 #define FG_MAX_AUTH_FORWARDS 32            /* headers of one policy that tell who is calling */
 
 /* ---- limits of requests */
@@ -90,6 +101,7 @@
 #define FG_MAX_CONFIG_ARENA_BYTES ((size_t)16 << 30) /* above what the bounds here can come to; asserted */
 #define FG_MAX_ROUTES 100000
 #define FG_MAX_FILTERS 16 /* kinds of policies */
+#define FG_MAX_CONSUMERS 100000 /* with attributes */
 #define FG_MAX_POLICIES 10000 /* of one kind, at the top of the file */
 #define FG_MAX_POLICIES_OF_ROUTE 16 /* of one kind */
 #define FG_MAX_PATH_CAPTURES 32 /* {segment}s of one route */

@@ -428,6 +428,11 @@ fg_client_new(struct fg_loop *loop, size_t max_idle_connections, fg_usec max_idl
 	FG_MULTI_SET(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
 	FG_MULTI_SET(client->multi, CURLMOPT_TIMERDATA, client);
 	FG_MULTI_SET(client->multi, CURLMOPT_MAXCONNECTS, client->max_idle_connections);
+	/*
+	 * HTTP/2: one request at a time on a connection. libcurl grants each stream a window of many megabytes; while another
+	 * stream has the connection read, it would hold all of that for a client that does not take it.
+	 */
+	FG_MULTI_SET(client->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, 1L);
 	return client;
 }
 

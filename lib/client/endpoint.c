@@ -94,8 +94,6 @@ fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy)
 	if (endpoint->serves_once) {
 		FG_EASY_SET(easy, CURLOPT_FRESH_CONNECT, 1L);
 		FG_EASY_SET(easy, CURLOPT_FORBID_REUSE, 1L);
-	} else if (endpoint->version == FG_HTTP_2) {
-		FG_EASY_SET(easy, CURLOPT_PIPEWAIT, 1L);
 	}
 	FG_EASY_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)((endpoint->connect_timeout + FG_US_PER_MS - 1) / FG_US_PER_MS));
 	if (endpoint->tls)

@@ -48,6 +48,7 @@ struct fg_conf {
 	struct fg_arena *arena;  /* borrowed: values, and what is made of them */
 	struct fg_arena scratch; /* owned: the tree and the mistakes */
 	void *arg;               /* of the reader, for its callbacks */
+	bool may_lack_files;     /* for a command that makes them: files of the gateway's own need not be there yet */
 	struct fg_conf_mistake *mistakes, **mistakes_end;
 	size_t mistake_count;    /* all, also those not kept */
 	unsigned file_count;

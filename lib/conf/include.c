@@ -12,7 +12,7 @@
 #include "conf/internal.h"
 #include "conf/names.h"
 
-enum { MAX_MAPS = 8 };
+enum { MAX_MAPS = 24 };
 
 struct includer {
 	struct fg_conf *conf;

@@ -204,6 +204,7 @@ add_decision_fields(struct fg_buf *line, const struct fg_exchange *x)
 	if (x->identity != NULL) {
 		add_text(line, KEY("consumer"), x->identity->consumer, SHORT_BYTES);
 		add_text(line, KEY("auth"), x->identity->policy, SHORT_BYTES);
+		add_text(line, KEY("credential"), x->identity->credential, SHORT_BYTES);
 	}
 }
 

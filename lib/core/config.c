@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "core/config_internal.h"
+#include "core/value_keys.h"
 
 enum { MAX_LISTENS = 64 };
 
@@ -33,7 +34,7 @@ static const struct fg_conf_key top_keys[] = {
     {"version", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_config_draft, version), .flags = FG_CONF_REQUIRED, .parse = parse_version,
 	.form = "1", .schema = "\"const\": 1", .help = "of this language"},
     {"include", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_config_draft, includes, include_count, struct fg_str),
-	.flags = FG_CONF_OR_ONE, .item = &include_item, .help = "files whose services, routes and policies are added to those here"},
+	.flags = FG_CONF_OR_ONE, .item = &include_item, .help = "files whose services, routes, policies and consumers are added to those here"},
     {"listen", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_config_draft, config.listen, config.listen_count, struct fg_listen),
 	.flags = FG_CONF_OR_ONE, .max = MAX_LISTENS, .item = &fg_config_listen_item, .check = fg_config_check_listens,
 	.preset = "unix:" SOCKET_FILE, .shown_preset = "unix:$(runstatedir)/faregate/faregate.sock",
@@ -51,7 +52,7 @@ static const struct fg_conf_key top_keys[] = {
 	.parse = fg_config_parse_store, .check = fg_config_check_store, .form = FG_CONFIG_STORE_FORM,
 	.schema = FG_CONFIG_STORE_SCHEMA, .help = "where what machines share is kept: limits, revocations, keys"},
     {"trusted-proxies", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_config_draft, config.trusted_proxies, config.trusted_proxy_count, struct fg_cidr),
-	.flags = FG_CONF_OR_ONE, .item = &fg_config_cidr_item, .shown_preset = "none",
+	.flags = FG_CONF_OR_ONE, .item = &fg_value_network_item, .shown_preset = "none",
 	.help = "whose Forwarded and X-Forwarded-* are believed; the web server in front of us needs no entry"},
     {"log", FG_CONF_SECTION, FG_CONF_AT(struct fg_config_draft, config), .keys = fg_config_log_keys, .help = "what is written down"},
     {"admin", FG_CONF_SECTION, FG_CONF_AT(struct fg_config_draft, config.admin), .keys = fg_config_admin_keys,
@@ -59,6 +60,9 @@ static const struct fg_conf_key top_keys[] = {
 	.help = "the gateway's own pages; off: there are none"},
     {"services", FG_CONF_MAP, FG_CONF_ARRAY(struct fg_config_draft, services, service_count, struct fg_service), .max = FG_MAX_ROUTES,
 	.item_name = &fg_config_service_name, .item = &fg_config_service_item, .help = "what requests are forwarded to"},
+    {"consumers", FG_CONF_MAP, FG_CONF_ARRAY(struct fg_config_draft, config.consumers, config.consumer_count, struct fg_consumer),
+	.max = FG_MAX_CONSUMERS, .item_name = &fg_config_consumer_name, .item = &fg_config_consumer_item,
+	.help = "attributes of those who call, to be had as claim:ATTRIBUTE where the token or key itself has no such claim"},
     {"defaults", FG_CONF_SECTION, FG_CONF_AT(struct fg_config_draft, defaults), .help = "what each route has unless it says otherwise"},
     {"routes", FG_CONF_MAP, FG_CONF_ARRAY(struct fg_config_draft, routes, route_count, struct fg_route_draft), .max = FG_MAX_ROUTES,
 	.item_name = &fg_config_route_name, .help = "which request goes where; the most specific wins, whatever the order"},
@@ -221,11 +225,11 @@ finish(struct fg_config_draft *draft)
 static void
 read_draft(struct fg_conf *conf, struct fg_conf_node *root, struct fg_config_draft *draft)
 {
-	const char *merged[FG_MAX_FILTERS + 3] = {"services", "routes"};
+	const char *merged[FG_MAX_FILTERS + 4] = {"services", "routes", "consumers"};
 	const struct fg_conf_node *services;
 
 	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
-		merged[2 + i] = fg_filter_types[i]->name;
+		merged[3 + i] = fg_filter_types[i]->name;
 	fg_conf_include(conf, root, merged);
 	services = fg_conf_get(root, "services");
 	draft->defaults_node = fg_conf_get(root, "defaults");
@@ -281,6 +285,7 @@ fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *error
 
 	*out = NULL;
 	fg_conf_init(&conf, &draft->config.arena, draft);
+	conf.may_lack_files = (flags & FG_CONFIG_MAY_LACK_FILES) != 0;
 	err = load(&conf, draft, errors, flags);
 	fg_conf_fini(&conf);
 	if (err != FG_OK) {

@@ -11,11 +11,13 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/ip.h"
+#include "conf/names.h"
 #include "core/headers.h"
 #include "core/router.h"
 #include "core/service.h"
 
 struct fg_buf;
+struct fg_conf;
 struct fg_filter;
 struct fg_filter_type;
 struct fg_log;
@@ -65,6 +67,13 @@ struct fg_respond {
 	struct fg_str body, content_type; /* content_type empty with an empty body */
 };
 
+/* What is said of who calls (`consumers`): besides, and behind, what a token or a key says itself. */
+struct fg_consumer {
+	struct fg_str name;
+	const struct fg_name_value *attributes;
+	size_t attribute_count;
+};
+
 struct fg_route {
 	struct fg_route_rule rule;
 	struct fg_str name;
@@ -105,14 +114,23 @@ struct fg_config {
 	size_t route_count;
 	struct fg_router *router;
 	struct fg_admin_conf admin;
+	const struct fg_consumer *consumers;
+	size_t consumer_count;
+	struct fg_names consumer_names;
 	const struct fg_policies *policies; /* one a filter, in the order of fg_filter_types */
 	struct fg_header_set identity_headers; /* taken out of what clients send */
 	const struct fg_str *credential_params; /* of queries: never logged */
 	size_t credential_param_count;
 };
 
+/* NULL: nothing is said of that one. */
+const struct fg_consumer *fg_config_consumer(const struct fg_config *config, struct fg_str name);
+
 /* A worker's connection to the store; NULL: the configuration has none, or there is no loop. */
 struct fg_redis *fg_config_open_store(const struct fg_config *config, struct fg_loop *loop, const struct fg_log *log);
+
+/* While a configuration is read, for policies: whether it has a store that other machines share. */
+bool fg_config_has_store(const struct fg_conf *conf);
 
 /* All policies of that filter, named or in place; the index of each is its place. */
 const struct fg_policies *fg_config_policies(const struct fg_config *config, const struct fg_filter_type *type);
@@ -127,6 +145,7 @@ enum fg_err fg_config_load(struct fg_config **out, const char *file, struct fg_b
 enum {
 	FG_CONFIG_JSON = 1,   /* the mistakes as members of a JSON object (conf/conf.h) */
 	FG_CONFIG_STREAM = 2, /* file may be a pipe or a terminal, which is read to its end */
+	FG_CONFIG_MAY_LACK_FILES = 4, /* those that the gateway's own commands make */
 };
 enum fg_err fg_config_load_as(struct fg_config **out, const char *file, struct fg_buf *errors, unsigned flags)
     FG_MUST_CHECK;

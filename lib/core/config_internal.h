@@ -1,6 +1,6 @@
 /*
  * Between the files that read the configuration: config.c (the whole), config_pool.c (what is about the process),
- * config_service.c, config_route.c, config_policy.c. Nobody else includes this.
+ * config_service.c, config_route.c, config_policy.c, config_consumer.c. Nobody else includes this.
  */
 #ifndef FG_CORE_CONFIG_INTERNAL_H
 #define FG_CORE_CONFIG_INTERNAL_H
@@ -19,8 +19,8 @@ enum { FG_CONFIG_MAX_NAME = 64 };
 
 /* What a route has of one filter while it is read. */
 struct fg_policy_slot {
-	const void *one; /* of a filter that takes one; NULL: none */
-	const void **v;  /* of a filter that takes several; NULL elements: none */
+	const void *one; /* of a filter that takes one; NULL: nothing was said, or it is broken */
+	const void **v;  /* of a filter that takes several */
 	size_t count;
 };
 
@@ -70,8 +70,9 @@ struct fg_config_draft {
 const struct fg_conf_key *fg_config_keys(struct fg_arena *arena);
 
 /* Parts of it. Base: struct fg_config, and for the sections what their names say. */
-extern const struct fg_conf_key fg_config_listen_item, fg_config_cidr_item;
+extern const struct fg_conf_key fg_config_listen_item;
 extern const struct fg_conf_key fg_config_log_keys[], fg_config_admin_keys[], fg_config_store_keys[];
+extern const struct fg_conf_key fg_config_consumer_name, fg_config_consumer_item;
 extern const struct fg_conf_key fg_config_service_name, fg_config_service_item;
 extern const struct fg_conf_key fg_config_route_name, fg_config_route_item;
 /* The keys of a route alone; those it shares with `defaults`. Base: struct fg_route_draft. */

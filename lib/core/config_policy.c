@@ -7,6 +7,8 @@
 #include "core/config_internal.h"
 
 static const struct fg_str none = FG_STR_INIT("none");
+/* What `none` names. A policy that is broken, which was said, is NULL instead. */
+static const struct fg_policy no_policy;
 
 /* The number of the filter whose key this is: its arg points into the list of filters. */
 static size_t
@@ -92,9 +94,10 @@ parse_policy_name(struct fg_conf *conf, const struct fg_conf_node *node, const s
 	struct fg_policy_entry *entry;
 	struct fg_suggest suggest;
 
-	*(const void **)out = NULL; /* `defaults` may have put something there */
+	*(const void **)out = &no_policy; /* `defaults` may have put something there */
 	if (fg_str_eq(text, none))
 		return;
+	*(const void **)out = NULL;
 	entry = table->is_defined ? fg_names_find(&table->names, text) : NULL;
 	if (entry != NULL) {
 		*(const void **)out = entry->conf;
@@ -120,9 +123,9 @@ check_policy_list(struct fg_conf *conf, const struct fg_conf_node *node, const s
 	if (slot->count == 0)
 		fg_conf_error(conf, node, "is empty; write none where there is to be none");
 	for (size_t i = 0; slot->count > 1 && i < slot->count; i++) {
-		if (slot->v[i] == NULL)
+		if (slot->v[i] == &no_policy)
 			fg_conf_error(conf, node, "\"none\" stands alone");
-		for (size_t j = 0; j < i && slot->v[i] != NULL; j++)
+		for (size_t j = 0; j < i && slot->v[i] != NULL && slot->v[i] != &no_policy; j++)
 			if (slot->v[i] == slot->v[j])
 				fg_conf_error(conf, node, "names " FG_STR_FMT " twice",
 				    FG_STR_ARG(((const struct fg_policy *)slot->v[i])->name));
@@ -213,12 +216,12 @@ fg_config_policy_conf(const struct fg_policy_slot *slot, const struct fg_filter_
 	const void **v;
 
 	if (!type->takes_several)
-		return slot->one;
+		return slot->one == &no_policy ? NULL : slot->one;
 	v = FG_ARENA_ARRAY(arena, const void *, slot->count);
 	policies = FG_ARENA_NEW(arena, struct fg_policies);
 	policies->v = v;
 	for (size_t i = 0; i < slot->count; i++)
-		if (slot->v[i] != NULL)
+		if (slot->v[i] != NULL && slot->v[i] != &no_policy)
 			v[policies->count++] = slot->v[i];
 	return policies->count == 0 ? NULL : policies;
 }
@@ -227,7 +230,12 @@ void
 fg_config_check_policies(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_route_draft *draft)
 {
 	struct fg_config_draft *config = conf->arg;
+	bool is_authenticated = false;
 
+	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
+		if (fg_filter_types[i]->stage == FG_STAGE_AUTHENTICATE &&
+		    fg_config_policy_conf(&draft->policies[i], fg_filter_types[i], &conf->scratch) != NULL)
+			is_authenticated = true;
 	for (size_t i = 0; fg_filter_types[i] != NULL; i++) {
 		const struct fg_filter_type *type = fg_filter_types[i];
 		struct fg_route_policy use = {.conf = fg_config_policy_conf(&draft->policies[i], type, &conf->scratch)};
@@ -236,6 +244,7 @@ fg_config_check_policies(struct fg_conf *conf, const struct fg_conf_node *node, 
 		use.is_given = fg_conf_get(node, type->name) != NULL ||
 		    (config->defaults_node != NULL && fg_conf_get(config->defaults_node, type->name) != NULL);
 		use.is_forwarded = draft->route.service != NULL;
+		use.is_authenticated = is_authenticated;
 		if (type->check_route != NULL)
 			type->check_route(conf, node, &use);
 	}

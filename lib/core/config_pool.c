@@ -6,6 +6,7 @@
 
 #include "conf/suggest.h"
 #include "core/config_internal.h"
+#include "core/value_keys.h"
 
 enum { MAX_UNIX_PATH = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
 
@@ -164,42 +165,6 @@ const struct fg_conf_key fg_config_listen_item = {"ADDRESS", FG_CONF_SECTION, FG
     .keys = listen_keys, .parse = parse_address, .check = check_listen, .form = LISTEN_FORM, .schema = LISTEN_SCHEMA,
     .help = "an address alone is short for {address: ADDRESS}"};
 
-/* ---- networks */
-
-/* What was meant by an address with bits behind the mask: "10.0.0.1/8" is in 10.0.0.0/8. */
-static struct fg_str
-suggest_network(struct fg_conf *conf, struct fg_str text)
-{
-	size_t slash = fg_str_find(text, '/');
-	struct fg_ip ip;
-	uint64_t bits;
-	bool is_v4 = fg_str_find(text, ':') == text.len;
-	char buf[64];
-
-	if (!fg_ip_parse(&ip, fg_str_slice(text, 0, slash)) ||
-	    !fg_str_to_u64(fg_str_slice(text, slash + 1, text.len), &bits) || bits > (is_v4 ? 32 : 128))
-		return FG_STR("");
-	for (size_t i = (size_t)bits + (is_v4 ? 96 : 0); i < 128; i++)
-		ip.bytes[i / 8] &= (uint8_t)~(0x80 >> i % 8);
-	return fg_arena_printf(&conf->scratch, "; did you mean " FG_STR_FMT "/%u?", FG_STR_ARG(fg_ip_format(&ip, buf)),
-	    (unsigned)bits);
-}
-
-static void
-parse_cidr(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	struct fg_str text;
-
-	if (fg_conf_want_text(conf, node, key->form, &text) && !fg_cidr_parse(out, text))
-		fg_conf_error(conf, node, "expected %s, found " FG_STR_FMT FG_STR_FMT, key->form,
-		    FG_STR_ARG(fg_conf_quote(conf, text)), FG_STR_ARG(suggest_network(conf, text)));
-}
-
-const struct fg_conf_key fg_config_cidr_item = {"NETWORK", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_cidr), .parse = parse_cidr,
-    .form = "an address or a network (10.0.0.0/8, ::1)",
-    .schema = "\"type\": \"string\", \"pattern\": \"^[0-9a-fA-F.:]+(/[0-9]+)?$|\\\\$\\\\{\"",
-    .help = "whoever connects from there"};
-
 /* ---- log */
 
 static void
@@ -293,7 +258,7 @@ const struct fg_conf_key fg_config_admin_keys[] = {
 	.check = check_admin_path, .form = "a path",
 	.help = "healthz, readyz, metrics and status lie under it, and no route does"},
     {"allow", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_admin_conf, allow, allow_count, struct fg_cidr),
-	.flags = FG_CONF_OR_ONE, .item = &fg_config_cidr_item, .preset = "127.0.0.0/8, ::1",
+	.flags = FG_CONF_OR_ONE, .item = &fg_value_network_item, .preset = "127.0.0.0/8, ::1",
 	.help = "who may see these pages; all others are answered 403"},
     {NULL},
 };

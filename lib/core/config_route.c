@@ -1,6 +1,7 @@
 /* `routes`, and `defaults` for what they have in common: which requests, what is done with them, and where they go. */
 #include "conf/suggest.h"
 #include "core/config_internal.h"
+#include "core/value_keys.h"
 #include "core/uri.h"
 #include "core/var.h"
 
@@ -37,78 +38,12 @@ parse_route_host(struct fg_conf *conf, const struct fg_conf_node *node, const st
 		    FG_STR_ARG(message));
 }
 
-static fg_method_set
-parse_method(struct fg_conf *conf, const struct fg_conf_node *node, fg_method_set so_far)
-{
-	struct fg_str text, suggestion;
-	struct fg_suggest suggest;
-	enum fg_method method;
-
-	if (!fg_conf_want_text(conf, node, "a method", &text))
-		return 0;
-	method = fg_method_parse(text);
-	if (method == FG_METHOD_OTHER) {
-		fg_suggest_init(&suggest, text);
-		for (unsigned i = 0; i < FG_METHOD_OTHER; i++)
-			fg_suggest_offer(&suggest, fg_method_name((enum fg_method)i));
-		suggestion = fg_suggest_format(&suggest, &conf->scratch);
-		fg_conf_error(conf, node, FG_STR_FMT " is not a method" FG_STR_FMT, FG_STR_ARG(fg_conf_quote(conf, text)),
-		    FG_STR_ARG(suggestion));
-		return 0;
-	}
-	if (method == FG_METHOD_CONNECT || method == FG_METHOD_TRACE)
-		fg_conf_error(conf, node, FG_STR_FMT " is never forwarded", FG_STR_ARG(text));
-	else if ((so_far & FG_METHOD_BIT(method)) != 0)
-		fg_conf_error(conf, node, FG_STR_FMT " is there twice", FG_STR_ARG(text));
-	return FG_METHOD_BIT(method);
-}
-
-static void
-parse_methods(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	fg_method_set methods = 0;
-
-	(void)key;
-	if (node->kind == FG_CONF_NODE_SCALAR)
-		methods = parse_method(conf, node, 0);
-	else if (node->kind == FG_CONF_NODE_MAP || node->count == 0)
-		fg_conf_error(conf, node, "expected a list of methods, [GET, POST], found %s; without `methods` a route takes all",
-		    node->kind == FG_CONF_NODE_MAP ? "a map" : "an empty one");
-	else
-		for (const struct fg_conf_node *item = node->first; item != NULL; item = item->next)
-			methods |= parse_method(conf, item, methods);
-	if ((methods & FG_METHOD_BIT(FG_METHOD_GET)) != 0)
-		methods |= FG_METHOD_BIT(FG_METHOD_HEAD);
-	*(fg_method_set *)out = methods;
-}
-
-static void
-check_header_name(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	const struct fg_str *name = out;
-
-	(void)key;
-	if (!fg_is_token(*name))
-		fg_conf_error(conf, node, FG_STR_FMT " is not a header name", FG_STR_ARG(fg_conf_quote(conf, *name)));
-}
-
-static void
-check_header_value(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	const struct fg_str *value = out;
-
-	(void)key;
-	if (!fg_is_field_value(*value) || !fg_str_eq(fg_str_trim(*value), *value))
-		fg_conf_error(conf, node, FG_STR_FMT " is not the value of a header: it has a control character, or a space at an end",
-		    FG_STR_ARG(fg_conf_quote(conf, *value)));
-}
-
 static const struct fg_conf_key host_item = {"HOST", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_str), .parse = parse_route_host,
     .form = "a host name, or *. and a name", .schema = "\"type\": \"string\"", .help = "*.example.org is each name below example.org"};
 static const struct fg_conf_key header_name = {"HEADER", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, name), .max = 256,
-    .check = check_header_name, .form = "a header name"};
+    .check = fg_value_check_header_name, .form = "a header name"};
 static const struct fg_conf_key header_value = {"VALUE", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, value),
-    .flags = FG_CONF_EMPTY, .check = check_header_value, .help = "the value it has"};
+    .flags = FG_CONF_EMPTY, .check = fg_value_check_header_value, .help = "the value it has"};
 static const struct fg_conf_key query_name = {"PARAMETER", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, name), .max = 256,
     .form = "a parameter's name"};
 static const struct fg_conf_key query_value = {"VALUE", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, value),
@@ -162,7 +97,7 @@ static const struct fg_conf_key respond_keys[] = {
     {"body", FG_CONF_STRING, FG_CONF_AT(struct fg_respond, body), .max = MAX_BODY, .flags = FG_CONF_EMPTY,
 	.shown_preset = "empty", .help = "the body, as it is"},
     {"content-type", FG_CONF_STRING, FG_CONF_AT(struct fg_respond, content_type), .max = 256,
-	.check = check_header_value, .shown_preset = "text/plain; charset=utf-8", .help = "of the body"},
+	.check = fg_value_check_header_value, .shown_preset = "text/plain; charset=utf-8", .help = "of the body"},
     {NULL},
 };
 
@@ -407,8 +342,8 @@ const struct fg_conf_key fg_config_route_keys[] = {
 	.check = check_path, .form = "a path", .help = "/literal/{segment}, at its end * for any rest, or ~ and a regex"},
     {"host", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_route_draft, route.rule.hosts, route.rule.host_count, struct fg_str),
 	.flags = FG_CONF_OR_ONE, .max = MAX_CONDITIONS, .item = &host_item, .shown_preset = "any", .help = "one of these hosts"},
-    {"methods", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_route_draft, route.rule.methods), .parse = parse_methods,
-	.form = "a method or a list of methods", .schema = "\"type\": [\"string\", \"array\"], \"items\": {\"type\": \"string\"}",
+    {"methods", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_route_draft, route.rule.methods), .parse = fg_value_parse_methods,
+	.form = FG_VALUE_METHODS_FORM, .schema = FG_VALUE_METHODS_SCHEMA,
 	.shown_preset = "any", .help = "one of these; GET brings HEAD with it; others are answered 405"},
     {"headers", FG_CONF_MAP, FG_CONF_ARRAY(struct fg_route_draft, route.rule.headers, route.rule.header_count, struct fg_name_value),
 	.max = MAX_CONDITIONS, .item_name = &header_name, .item = &header_value, .check = check_header_twins,

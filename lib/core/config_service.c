@@ -235,15 +235,6 @@ finish_target(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_s
 			fg_conf_error(conf, node, FG_STR_FMT " is there twice; give it a weight instead", FG_STR_ARG(target->url));
 }
 
-static bool
-has_tls_target(const struct fg_service *service)
-{
-	for (size_t i = 0; i < service->target_count; i++)
-		if (service->targets[i].url.len == 0 || fg_str_starts_with(service->targets[i].url, FG_STR("https:")))
-			return true;
-	return false;
-}
-
 static void
 check_service(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
@@ -260,8 +251,6 @@ check_service(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 		fg_conf_error(conf, targets, "is empty; at least one URL is needed");
 	for (size_t i = 0; i < service->target_count; i++, item = item->next)
 		finish_target(conf, item, service, &service->targets[i]);
-	if (fg_conf_get(node, "tls") != NULL && service->target_count > 0 && !has_tls_target(service))
-		fg_conf_error(conf, fg_conf_get(node, "tls"), "no target of this service is an https:// URL");
 	fg_config_check_traffic(conf, node, service);
 	if (service->http2 && !fg_client_has_http2())
 		fg_conf_error(conf, fg_conf_get(node, "http2"), "this program was built with a libcurl without HTTP/2 (faregate version)");

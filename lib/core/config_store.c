@@ -83,3 +83,9 @@ fg_config_open_store(const struct fg_config *config, struct fg_loop *loop, const
 	options.key_file = store->key.len > 0 ? store->key.p : NULL;
 	return fg_redis_new(loop, store->redis, &options, log);
 }
+
+bool
+fg_config_has_store(const struct fg_conf *conf)
+{
+	return ((const struct fg_config_draft *)conf->arg)->config.store.redis != NULL;
+}

@@ -116,11 +116,18 @@ const struct fg_conf_key fg_edit_query_keys[] = {
     {NULL},
 };
 
+/* While the configuration is read, a value that is broken, which was said, has no template. */
+static void
+each_var_of(const struct fg_edit_value *values, size_t count, void (*fn)(void *arg, const struct fg_var *var), void *arg)
+{
+	for (size_t i = 0; i < count; i++)
+		if (values[i].value != NULL)
+			fg_template_each_var(values[i].value, fn, arg);
+}
+
 void
 fg_edit_each_var(const struct fg_edit *edit, void (*fn)(void *arg, const struct fg_var *var), void *arg)
 {
-	for (size_t i = 0; i < edit->set_count; i++)
-		fg_template_each_var(edit->set[i].value, fn, arg);
-	for (size_t i = 0; i < edit->add_count; i++)
-		fg_template_each_var(edit->add[i].value, fn, arg);
+	each_var_of(edit->set, edit->set_count, fn, arg);
+	each_var_of(edit->add, edit->add_count, fn, arg);
 }

@@ -187,6 +187,8 @@ struct fg_exchange {
 	struct fg_arena arena;
 	const struct fg_decision_trace *trace; /* borrowed; NULL in a worker */
 
+	const struct fg_param *params; /* of the CGI family; borrowed while there is a front; headers are in req */
+	size_t param_count;
 	struct fg_request req;
 	struct fg_response resp;
 	enum fg_err early_err; /* found before the engine ran; FG_OK: none */
@@ -251,6 +253,9 @@ struct fg_exchange *fg_exchange_new_offline(struct fg_gateway *gw, const struct 
 void fg_exchange_free(struct fg_exchange *x);
 
 /* ---- for filters and terminals (filter/filter.h says when) */
+
+/* What the web server itself says, not the client: "SSL_CLIENT_VERIFY". While filters decide; empty: nothing. */
+struct fg_str fg_request_param(const struct fg_exchange *x, struct fg_str name);
 
 /* Answers with a problem+json of that reason; more headers may be added to x->resp.headers before. */
 void fg_exchange_refuse(struct fg_exchange *x, enum fg_err reason);

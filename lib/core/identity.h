@@ -24,10 +24,14 @@ struct fg_claims {
 	const void *source; /* borrowed; lives as long as the exchange */
 };
 
+struct fg_consumer;
+
 struct fg_identity {
 	struct fg_str policy;   /* name of the authentication policy that has found out */
 	struct fg_str consumer; /* never empty */
+	struct fg_str credential; /* what logs may say of it: a key's prefix; empty: nothing */
 	struct fg_claims claims; /* find NULL: none */
+	const struct fg_consumer *attributes; /* what `consumers` says of that one; NULL: nothing. claims go before */
 };
 
 /* False: anonymous, or no such claim. */

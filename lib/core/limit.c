@@ -159,7 +159,7 @@ take_from_window(const struct fg_limit *limit, struct fg_limit_record *record, i
 
 	/* One that has not ended goes on, also where a clock has gone back a little since it began. */
 	if (record->a <= now || record->a > now + fg_limit_window_reach(limit)) {
-		fg_usec ends[4];
+		fg_usec ends[3];
 
 		fg_limit_window_ends(limit, now, ends);
 		record->a = ends[1];

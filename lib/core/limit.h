@@ -105,8 +105,8 @@ fg_usec fg_limit_expiry(const struct fg_limit *limit, const struct fg_limit_reco
 void fg_limit_tell(const struct fg_limit *limit, const struct fg_limit_reading *reading, int64_t cost, fg_usec now,
     struct fg_limit_result *result);
 
-/* The ends of the window before now's, of now's, and of the two that follow, rising. */
-void fg_limit_window_ends(const struct fg_limit *limit, fg_usec now, fg_usec ends[4]);
+/* The ends of the window before now's, of now's, and of the one that follows, rising. */
+void fg_limit_window_ends(const struct fg_limit *limit, fg_usec now, fg_usec ends[3]);
 /* No window's end lies further ahead than this. */
 fg_usec fg_limit_window_reach(const struct fg_limit *limit);
 

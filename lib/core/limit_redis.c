@@ -13,7 +13,7 @@
 
 enum {
 	MOST_ASKS = FG_MAX_POLICIES_OF_ROUTE,
-	ARGS_OF_ONE = 9,              /* observed, kind, at most six numbers, hold */
+	ARGS_OF_ONE = 8,              /* kind, observed, hold, cost, four numbers */
 	MOST_ARGS = 2 + MOST_ASKS * ARGS_OF_ONE,
 	MOST_TEXT_BYTES = MOST_ARGS * 24,
 	READING_ITEMS = 4,
@@ -137,23 +137,29 @@ add_number(struct fg_limit_redis *store, int64_t number)
 }
 
 static void
+add_record(struct fg_limit_redis *store, const struct fg_limit_ask *ask, const char *kind, int64_t cost, const int64_t numbers[4])
+{
+	add_word(store, kind);
+	add_word(store, ask->is_observed ? "1" : "0");
+	add_number(store, ask->hold);
+	add_number(store, cost);
+	for (int i = 0; i < 4; i++)
+		add_number(store, numbers[i]);
+}
+
+/* Where windows follow a calendar Redis is told when this one ends, and the next; all others it can reckon itself. */
+static void
 add_window(struct fg_limit_redis *store, const struct fg_limit_ask *ask, fg_usec wall)
 {
 	const struct fg_limit *limit = ask->limit;
-	fg_usec ends[4];
+	fg_usec ends[3], reach = fg_limit_window_reach(limit);
 
 	fg_limit_window_ends(limit, wall, ends);
-	add_word(store, limit->calendar == FG_LIMIT_PLAIN ? "f" : "c");
-	add_number(store, ask->cost);
-	add_number(store, limit->count);
-	add_number(store, fg_limit_window_reach(limit));
-	if (limit->calendar == FG_LIMIT_PLAIN) {
-		add_number(store, limit->period);
-		add_number(store, ends[0] <= 0 ? 0 : (limit->period - ends[0] % limit->period) % limit->period);
-		return;
-	}
-	for (int i = 1; i < 4; i++)
-		add_number(store, ends[i]);
+	if (limit->calendar == FG_LIMIT_PLAIN)
+		add_record(store, ask, "f", ask->cost, (const int64_t[4]){limit->count, reach, limit->period,
+		    (limit->period - ends[0] % limit->period) % limit->period});
+	else
+		add_record(store, ask, "c", ask->cost, (const int64_t[4]){limit->count, reach, ends[1], ends[2]});
 }
 
 static void
@@ -162,35 +168,22 @@ add_ask(struct fg_limit_redis *store, const struct fg_limit_ask *ask, fg_usec wa
 	const struct fg_limit *limit = ask->limit;
 	struct fg_limit_span more;
 
-	add_word(store, ask->is_observed ? "1" : "0");
 	switch (limit->algorithm) {
 	case FG_LIMIT_TOKEN_BUCKET:
 		more = fg_limit_increment(limit, ask->cost);
-		add_word(store, "b");
-		add_number(store, more.us);
-		add_number(store, more.part);
-		add_number(store, limit->parts);
-		add_number(store, limit->capacity.us);
-		add_number(store, limit->capacity.part);
+		add_record(store, ask, "b", more.us,
+		    (const int64_t[4]){more.part, limit->parts, limit->capacity.us, limit->capacity.part});
 		break;
 	case FG_LIMIT_SLIDING_WINDOW:
-		add_word(store, "s");
-		add_number(store, ask->cost);
-		add_number(store, limit->count);
-		add_number(store, limit->period);
-		add_number(store, limit->quantum);
+		add_record(store, ask, "s", ask->cost, (const int64_t[4]){limit->count, limit->period, limit->quantum, 0});
 		break;
 	case FG_LIMIT_FIXED_WINDOW:
 		add_window(store, ask, wall);
 		break;
 	case FG_LIMIT_CONCURRENCY:
-		add_word(store, "n");
-		add_number(store, ask->cost);
-		add_number(store, limit->count);
-		add_number(store, limit->quantum);
+		add_record(store, ask, "n", ask->cost, (const int64_t[4]){limit->count, limit->quantum, 0, 0});
 		break;
 	}
-	add_number(store, ask->hold);
 }
 
 static void

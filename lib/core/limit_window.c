@@ -35,11 +35,11 @@ local_start(enum fg_limit_calendar calendar, fg_usec local, int ahead)
 }
 
 void
-fg_limit_window_ends(const struct fg_limit *limit, fg_usec now, fg_usec ends[4])
+fg_limit_window_ends(const struct fg_limit *limit, fg_usec now, fg_usec ends[3])
 {
 	fg_usec offset = fg_zone_offset(limit->zone, now);
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 3; i++) {
 		if (limit->calendar == FG_LIMIT_PLAIN)
 			ends[i] = (divide_down(now + offset, limit->period) + i) * limit->period - offset;
 		else

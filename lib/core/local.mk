@@ -1,9 +1,12 @@
 lib_libfaregate_a_SOURCES += \
 	lib/core/access_log.c lib/core/access_log.h lib/core/access_log_redact.c \
 	lib/core/admin.c lib/core/admin.h \
+	lib/core/api_key_record.c lib/core/api_key_record.h lib/core/api_key_store.c lib/core/api_key_store.h \
 	lib/core/breaker.c lib/core/breaker.h \
+	lib/core/client_certificate.c lib/core/client_certificate.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
-	lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c lib/core/config_service.c lib/core/config_store.c lib/core/config_traffic.c \
+	lib/core/config_consumer.c lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c \
+	lib/core/config_service.c lib/core/config_store.c lib/core/config_traffic.c \
 	lib/core/edit.c lib/core/edit.h \
 	lib/core/edit_keys.c lib/core/edit_keys.h \
 	lib/core/engine.h \
@@ -12,6 +15,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/forward.c lib/core/forward_try.c \
 	lib/core/headers.c lib/core/headers.h \
 	lib/core/health.c lib/core/health.h \
+	lib/core/value_keys.c lib/core/value_keys.h \
 	lib/core/identity.c lib/core/identity.h \
 	lib/core/key_source.c lib/core/key_source.h lib/core/key_store.c lib/core/key_store.h \
 	lib/core/limit.c lib/core/limit.h lib/core/limit_tell.c lib/core/limit_window.c \
@@ -30,6 +34,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/probe.c lib/core/probe.h \
 	lib/core/prometheus.c lib/core/prometheus.h \
 	lib/core/reply.c \
+	lib/core/revocation.c lib/core/revocation.h lib/core/revocation_reader.c \
 	lib/core/request.c \
 	lib/core/service.c lib/core/service.h \
 	lib/core/targets.c lib/core/targets.h lib/core/targets_layout.h lib/core/targets_report.c \
@@ -40,6 +45,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/router_hosts.c lib/core/router_match.c lib/core/router_pattern.c lib/core/router_regex.c \
 	lib/core/uri.c lib/core/uri.h lib/core/uri_parts.c \
 	lib/core/forward_target.c lib/core/forward_target.h \
+	lib/core/verdict_cache.c lib/core/verdict_cache.h \
 	lib/core/zone.c lib/core/zone.h \
 	lib/core/template.c lib/core/var.c lib/core/var.h lib/core/var_int.h
 

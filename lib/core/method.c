@@ -29,6 +29,18 @@ fg_method_name(enum fg_method method)
 	return method == FG_METHOD_OTHER ? FG_STR("OTHER") : methods[method].name;
 }
 
+struct fg_str
+fg_method_set_format(fg_method_set set, struct fg_arena *arena)
+{
+	struct fg_str text = FG_STR_NONE;
+
+	for (int method = 0; method < FG_METHOD_OTHER; method++)
+		if (set & FG_METHOD_BIT(method))
+			text = FG_ARENA_CONCAT(
+			    arena, text, text.len > 0 ? FG_STR(", ") : FG_STR_NONE, fg_method_name((enum fg_method)method));
+	return text;
+}
+
 bool
 fg_method_is_idempotent(enum fg_method method)
 {

@@ -5,6 +5,7 @@
 #ifndef FG_CORE_METHOD_H
 #define FG_CORE_METHOD_H
 
+#include "base/arena.h"
 #include "base/str.h"
 
 /* clang-format off */
@@ -34,6 +35,8 @@ typedef uint64_t fg_method_set;
 enum fg_method fg_method_parse(struct fg_str name);
 /* "OTHER" for FG_METHOD_OTHER. */
 struct fg_str fg_method_name(enum fg_method method);
+/* "GET, HEAD"; empty for an empty set. FG_METHOD_OTHER has no name to be listed by. */
+struct fg_str fg_method_set_format(fg_method_set set, struct fg_arena *arena);
 bool fg_method_is_idempotent(enum fg_method method);
 
 #endif

@@ -23,22 +23,10 @@ struct fg_await {
 
 /* ---- deciding */
 
-static struct fg_str
-format_methods(struct fg_exchange *x, fg_method_set set)
-{
-	struct fg_str text = FG_STR_NONE;
-
-	for (int method = 0; method < FG_METHOD_OTHER; method++)
-		if (set & FG_METHOD_BIT(method))
-			text = FG_ARENA_CONCAT(&x->arena, text, text.len > 0 ? FG_STR(", ") : FG_STR_NONE,
-			    fg_method_name((enum fg_method)method));
-	return text;
-}
-
 static void
 answer_options(struct fg_exchange *x, fg_method_set allowed)
 {
-	struct fg_str methods = format_methods(x, allowed | FG_METHOD_BIT(FG_METHOD_OPTIONS));
+	struct fg_str methods = fg_method_set_format(allowed | FG_METHOD_BIT(FG_METHOD_OPTIONS), &x->arena);
 
 	fg_exchange_answer(x, FG_ERR_OPTIONS_ANSWERED, 204, FG_STR_NONE, FG_STR_NONE);
 	FG_ASSERT(fg_headers_add(&x->resp.headers, FG_STR("Allow"), methods) == FG_OK);
@@ -56,7 +44,7 @@ answer_no_route(struct fg_exchange *x)
 	} else if (x->req.method_id == FG_METHOD_OPTIONS) {
 		answer_options(x, allowed);
 	} else {
-		struct fg_str methods = format_methods(x, allowed | FG_METHOD_BIT(FG_METHOD_OPTIONS));
+		struct fg_str methods = fg_method_set_format(allowed | FG_METHOD_BIT(FG_METHOD_OPTIONS), &x->arena);
 
 		fg_exchange_refuse(x, FG_ERR_METHOD_NOT_ALLOWED);
 		FG_ASSERT(fg_headers_add(&x->resp.headers, FG_STR("Allow"), methods) == FG_OK);
@@ -64,28 +52,79 @@ answer_no_route(struct fg_exchange *x)
 }
 
 static void
-find_route(struct fg_exchange *x)
+match_route(struct fg_exchange *x, struct fg_str method, const struct fg_route_trace *trace, bool is_preflight)
 {
 	struct fg_route_query query = {
-	    .method = x->req.method_id,
-	    .method_name = x->req.method,
+	    .method = fg_method_parse(method),
+	    .method_name = method,
 	    .host = x->req.host,
 	    .uri = &x->req.uri,
 	    .merged_uri = &x->req.merged_uri,
 	    .headers = &x->req.headers,
 	    .arena = &x->arena,
 	};
+	const struct fg_header *announced;
 
-	fg_router_match(x->gw->config->router, &query, &x->hit, x->trace == NULL ? NULL : x->trace->route);
-	if (x->hit.rule == NULL) {
-		answer_no_route(x);
-		return;
-	}
+	announced = fg_headers_find(&x->req.headers, FG_STR("Access-Control-Request-Headers"));
+	if (is_preflight && announced != NULL)
+		query.announced_headers = announced->value;
+	fg_router_match(x->gw->config->router, &query, &x->hit, trace);
+}
+
+static void
+take_route(struct fg_exchange *x)
+{
 	x->route = x->hit.rule->owner;
 	x->service = x->route->service;
 	if (x->route->timeout > 0)
 		x->total_deadline = x->started + x->route->timeout;
 	fg_exchange_trace(x, "route", "taken", FG_STR_FMT, FG_STR_ARG(x->route->name));
+}
+
+/*
+ * A CORS preflight (Fetch, "CORS-preflight request") is about the request that it announces: it is answered by the route
+ * which that one would take, where it has a policy that answers. Else it is an OPTIONS like any other, and gets none of the
+ * headers that would allow anything.
+ */
+static bool
+answer_preflight(struct fg_exchange *x)
+{
+	const struct fg_route_trace *trace = x->trace == NULL ? NULL : x->trace->route;
+	const struct fg_header *method;
+	const struct fg_route *route;
+
+	if (x->req.method_id != FG_METHOD_OPTIONS || fg_headers_find(&x->req.headers, FG_STR("Origin")) == NULL)
+		return false;
+	method = fg_headers_find(&x->req.headers, FG_STR("Access-Control-Request-Method"));
+	if (method == NULL)
+		return false;
+	match_route(x, method->value, NULL, true);
+	route = x->hit.rule == NULL ? NULL : x->hit.rule->owner;
+	for (size_t i = 0; route != NULL && i < route->filter_count; i++) {
+		const struct fg_filter *filter = &route->filters[i];
+
+		if (filter->type->on_preflight == NULL)
+			continue;
+		if (trace != NULL)
+			match_route(x, method->value, trace, true);
+		take_route(x);
+		filter->type->on_preflight(filter->conf, x);
+		FG_ASSERT(x->terminal != FG_TERMINAL_NONE);
+		return true;
+	}
+	return false;
+}
+
+static void
+find_route(struct fg_exchange *x)
+{
+	if (answer_preflight(x))
+		return;
+	match_route(x, x->req.method, x->trace == NULL ? NULL : x->trace->route, false);
+	if (x->hit.rule == NULL)
+		answer_no_route(x);
+	else
+		take_route(x);
 }
 
 /* What a route demands of every request, before its filters. */

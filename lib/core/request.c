@@ -205,6 +205,8 @@ fg_request_read(struct fg_exchange *x, const struct fg_param *params, size_t cou
 	struct fg_request *req = &x->req;
 	struct server_params server = {.target = FG_STR_NONE};
 
+	x->params = params;
+	x->param_count = count;
 	req->content_length = -1;
 	req->scheme = FG_STR("http");
 	fg_headers_init(&req->headers, &x->arena);
@@ -230,6 +232,16 @@ fg_request_read(struct fg_exchange *x, const struct fg_param *params, size_t cou
 		if (fg_str_to_u64(server.port, &port) && port < 65536)
 			req->port = (unsigned)port;
 	}
+}
+
+struct fg_str
+fg_request_param(const struct fg_exchange *x, struct fg_str name)
+{
+	FG_ASSERT(!fg_str_starts_with(name, FG_STR("HTTP_")));
+	for (size_t i = 0; i < x->param_count; i++)
+		if (fg_str_eq(x->params[i].name, name))
+			return x->params[i].value;
+	return FG_STR_NONE;
 }
 
 /* ---- who is asking */

@@ -75,6 +75,9 @@ struct fg_route_query {
 	const struct fg_uri *uri;
 	const struct fg_uri *merged_uri;  /* with slashes merged; may be the same object */
 	const struct fg_headers *headers;
+	/* Of a CORS preflight (Access-Control-Request-Headers): the headers of the request it announces, whose values are not
+	   known; conditions on them are taken to hold. */
+	struct fg_str announced_headers;
 	struct fg_arena *arena;           /* scratch, for a trace alone */
 };
 

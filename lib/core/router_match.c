@@ -49,6 +49,17 @@ find_header(const struct fg_headers *headers, enum fg_header_id id, struct fg_st
 	return NULL;
 }
 
+static bool
+is_announced(struct fg_str list, struct fg_str name)
+{
+	struct fg_str item;
+
+	while (fg_str_next(&list, ',', &item))
+		if (fg_str_ieq(fg_str_trim(item), name))
+			return true;
+	return false;
+}
+
 /* The first header condition that does not hold; NULL: all do. */
 static const struct fg_name_value *
 failed_header(const struct match *m, const struct fg_compiled_rule *rule)
@@ -57,7 +68,8 @@ failed_header(const struct match *m, const struct fg_compiled_rule *rule)
 		const struct fg_name_value *wanted = &rule->rule->headers[i];
 		const struct fg_header *header = find_header(m->query->headers, rule->header_ids[i], wanted->name);
 
-		if (header == NULL || !fg_str_eq(header->value, wanted->value))
+		if (header == NULL ? !is_announced(m->query->announced_headers, wanted->name)
+				   : !fg_str_eq(header->value, wanted->value))
 			return wanted;
 	}
 	return NULL;

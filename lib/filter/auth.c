@@ -33,12 +33,28 @@ static const struct fg_authenticator *const authenticators[FG_AUTH_TYPES + 1] = 
 #undef AUTHENTICATOR
 };
 
+static size_t
+aligned(size_t size)
+{
+	return (size + 63) / 64 * 64;
+}
+
 void *
 fg_auth_state(const struct fg_gateway *gw, enum fg_auth_type type)
 {
 	const struct auth_state *state = fg_filter_state(gw, &fg_filter_auth);
 
 	return state == NULL ? NULL : state->of[type];
+}
+
+void *
+fg_auth_shared(void *memory, enum fg_auth_type type)
+{
+	char *at = memory;
+
+	for (size_t i = 0; i < (size_t)type; i++)
+		at += aligned(authenticators[i]->shared_size);
+	return at;
 }
 
 /* ---- what authenticators say */
@@ -56,6 +72,7 @@ fg_auth_accept(struct fg_auth_attempt *attempt, struct fg_identity *identity)
 {
 	FG_ASSERT(identity->consumer.len > 0);
 	identity->policy = attempt->policy->policy.name;
+	identity->attributes = fg_config_consumer(attempt->x->gw->config, identity->consumer);
 	attempt->identity = identity;
 	return FG_AUTH_ACCEPTED;
 }
@@ -355,12 +372,6 @@ on_done(const void *conf, void *ctx_arg, struct fg_exchange *x)
 }
 
 /* ---- memory */
-
-static size_t
-aligned(size_t size)
-{
-	return (size + 63) / 64 * 64;
-}
 
 /* What each authenticator asks for, one behind the other. */
 static size_t

@@ -9,7 +9,6 @@
 
 #include "base/limits.h"
 #include "core/config.h"
-#include "core/key_store.h"
 #include "core/stats.h"
 #include "filter/filter_list.h"
 #include "token/token_cache.h"
@@ -20,16 +19,15 @@ struct jwt_policy {
 	struct fg_key_set *fixed;       /* of the configuration; NULL: source has them */
 	struct fg_key_source *source;
 	struct fg_token_cache *cache;   /* NULL: off */
+	struct fg_revocation_table *revocations; /* NULL: not looked at */
+	struct fg_revocation_reader *reader;
 	_Atomic uint64_t *hits, *misses; /* NULL: not counted */
 };
 
 struct jwt_state {
 	size_t count;
+	struct fg_revocation_table *own_revocations; /* owned; NULL: the pool's are used, or nobody looks */
 	struct jwt_policy policies[]; /* by the policy's index */
-};
-
-struct jwt_shared {
-	struct fg_key_store keys;
 };
 
 static struct fg_key_set *
@@ -40,48 +38,82 @@ keys_of(const struct jwt_policy *mine)
 
 /* ---- a token that is good */
 
-/* Claims as core/identity.h wants them. */
-static bool
-find_claim(const void *source, struct fg_str name, struct fg_arena *arena, struct fg_claim_values *out)
-{
-	const struct fg_json_node *claim = fg_claim_find(source, name);
-	struct fg_str *values;
-
-	if (claim == NULL || claim->type == FG_JSON_NULL || claim->type == FG_JSON_OBJECT)
-		return false;
-	if (claim->type != FG_JSON_ARRAY) {
-		*out = (struct fg_claim_values){&claim->text, 1};
-		return true;
-	}
-	values = FG_ARENA_ARRAY(arena, struct fg_str, claim->count);
-	*out = (struct fg_claim_values){values, 0};
-	for (uint32_t i = 0; i < claim->count; i++)
-		if (fg_json_is_scalar(&claim->as.children[i]) && claim->as.children[i].type != FG_JSON_NULL)
-			values[out->count++] = claim->as.children[i].text;
-	return true;
-}
-
 static void
 release_token(void *held)
 {
 	fg_token_release(held);
 }
 
+/* FG_OK, or the reason: it was revoked, or nobody can say whether it was. */
+static enum fg_err
+check_revoked(const struct jwt_policy *mine, const struct fg_token *token, fg_usec now_wall, const char **why)
+{
+	const struct fg_json_node *root = fg_json_root(token->claims), *iat = fg_json_member(root, FG_STR("iat"));
+	fg_usec issued = -1;
+
+	if (mine->revocations == NULL)
+		return FG_OK;
+	/* It is a number in bounds: the claims were checked. One that is broken counts from its second on. */
+	if (iat != NULL && iat->type == FG_JSON_INTEGER)
+		issued = iat->as.integer * FG_US_PER_S;
+	else if (iat != NULL && iat->type == FG_JSON_REAL)
+		issued = (fg_usec)iat->as.real * FG_US_PER_S;
+	if (fg_revocation_has(mine->revocations, mine->conf->issuer, fg_json_string(root, FG_STR("jti")),
+		fg_json_string(root, FG_STR("sub")), issued, now_wall)) {
+		*why = "it stands among the revoked";
+		return FG_ERR_TOKEN_REVOKED;
+	}
+	if (mine->conf->revocation->deny && fg_revocation_is_stale(mine->reader)) {
+		*why = "it is not known what was revoked lately";
+		return FG_ERR_REVOCATIONS_UNKNOWN;
+	}
+	return FG_OK;
+}
+
+/* What a token that verifies has to be besides. */
+static enum fg_err
+check_token(const struct jwt_policy *mine, const struct fg_token *token, fg_usec now_wall, const char **why)
+{
+	if (fg_token_claim(token, mine->conf->consumer).len == 0) {
+		*why = "the claim that names the consumer is missing";
+		return FG_ERR_TOKEN_CLAIM_MISSING;
+	}
+	return check_revoked(mine, token, now_wall, why);
+}
+
+/* RFC 8705 §3: whoever has the token must have the key of the certificate, too. Each time, also of a token verified before. */
+static enum fg_err
+check_binding(struct fg_exchange *x, const struct fg_identity *identity)
+{
+	struct fg_claim_values values;
+
+	if (!fg_identity_claim(identity, FG_STR("cnf.x5t#S256"), &x->arena, &values) || values.count != 1)
+		return FG_ERR_TOKEN_NOT_BOUND;
+	return fg_client_certificate_check_binding(x, values.v[0]);
+}
+
 /* Takes the reference. */
 static enum fg_auth_verdict
-accept(struct fg_auth_attempt *attempt, const struct fg_jwt_conf *conf, struct fg_token *token)
+accept(struct fg_auth_attempt *attempt, const struct jwt_policy *mine, struct fg_token *token)
 {
 	const struct fg_json_node *root = fg_json_root(token->claims);
-	struct fg_str consumer = fg_token_claim(token, conf->consumer);
+	struct fg_str consumer = fg_token_claim(token, mine->conf->consumer);
 	struct fg_identity *identity;
+	const char *why = NULL;
+	enum fg_err err = check_token(mine, token, fg_loop_clock(attempt->x->gw->loop)->wall, &why);
 
-	if (consumer.len == 0) {
+	if (err != FG_OK) {
 		fg_token_release(token);
-		return fg_auth_say(attempt, FG_AUTH_REFUSED, FG_ERR_TOKEN_CLAIM_MISSING, "the claim that names the consumer is missing");
+		return fg_auth_say(attempt, err == FG_ERR_REVOCATIONS_UNKNOWN ? FG_AUTH_UNAVAILABLE : FG_AUTH_REFUSED, err, why);
 	}
 	identity = FG_ARENA_NEW(&attempt->x->arena, struct fg_identity);
 	identity->consumer = fg_arena_str(&attempt->x->arena, consumer);
-	identity->claims = (struct fg_claims){find_claim, root};
+	identity->claims = (struct fg_claims){fg_auth_json_claim, root};
+	err = mine->conf->bind_certificate == FG_CERTIFICATE_NOBODY ? FG_OK : check_binding(attempt->x, identity);
+	if (err != FG_OK) {
+		fg_token_release(token);
+		return fg_auth_say(attempt, FG_AUTH_REFUSED, err, NULL);
+	}
 	attempt->held = token;
 	attempt->release = release_token;
 	return fg_auth_accept(attempt, identity);
@@ -209,7 +241,7 @@ judge(struct waiting *w)
 		return finish(w, fg_auth_say(w->attempt, FG_AUTH_REFUSED, err, why));
 	if (w->mine->cache != NULL)
 		fg_token_cache_put(w->mine->cache, w->jws.text, conf->auth.policy.index, keys, token, now);
-	return finish(w, accept(w->attempt, conf, token));
+	return finish(w, accept(w->attempt, w->mine, token));
 }
 
 static enum fg_auth_verdict
@@ -232,7 +264,7 @@ look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
 	token = recall(mine, text, now);
 	count(token != NULL ? mine->hits : mine->misses);
 	if (token != NULL)
-		return accept(attempt, conf, token);
+		return accept(attempt, mine, token);
 	if (is_known_elsewhere(state, attempt, text, now))
 		return fg_auth_say(attempt, FG_AUTH_NOT_MINE, FG_ERR_TOKEN_ISSUER_UNKNOWN, "its issuer is another policy's");
 	w = FG_ARENA_NEW(&attempt->x->arena, struct waiting);
@@ -250,7 +282,8 @@ enum fg_err
 fg_auth_jwt_judge(const struct fg_gateway *gw, const struct fg_jwt_conf *conf, struct fg_str text, const char **why)
 {
 	const struct jwt_state *state = fg_auth_state(gw, FG_AUTH_TYPE_JWT);
-	struct fg_key_set *keys = keys_of(&state->policies[conf->auth.policy.index]);
+	const struct jwt_policy *mine = &state->policies[conf->auth.policy.index];
+	struct fg_key_set *keys = keys_of(mine);
 	struct fg_token *token = NULL;
 	struct fg_jws jws;
 	enum fg_err err = fg_jws_parse(&jws, text, why);
@@ -266,10 +299,8 @@ fg_auth_jwt_judge(const struct fg_gateway *gw, const struct fg_jwt_conf *conf, s
 	} else {
 		err = fg_token_verify(&token, &jws, keys, &conf->rules, fg_loop_clock(gw->loop)->wall, why);
 	}
-	if (err == FG_OK && fg_token_claim(token, conf->consumer).len == 0) {
-		*why = "the claim that names the consumer is missing";
-		err = FG_ERR_TOKEN_CLAIM_MISSING;
-	}
+	if (err == FG_OK)
+		err = check_token(mine, token, fg_loop_clock(gw->loop)->wall, why);
 	fg_token_release(token);
 	fg_jws_fini(&jws);
 	return err;
@@ -277,8 +308,25 @@ fg_auth_jwt_judge(const struct fg_gateway *gw, const struct fg_jwt_conf *conf, s
 
 /* ---- a worker */
 
+/* Where a worker has no pool, it has a table of its own; whoever only looks has none then. */
 static void
-start_policy(struct jwt_policy *mine, struct fg_gateway *gw, struct jwt_shared *shared)
+start_revocation(struct jwt_state *state, struct jwt_policy *mine, struct fg_gateway *gw, struct fg_jwt_shared *shared)
+{
+	if (shared != NULL) {
+		mine->revocations = &shared->revocations;
+	} else if (gw->client != NULL) {
+		if (state->own_revocations == NULL)
+			state->own_revocations = calloc(1, sizeof(*state->own_revocations));
+		FG_ASSERT(state->own_revocations != NULL);
+		mine->revocations = state->own_revocations;
+	} else {
+		return;
+	}
+	mine->reader = fg_revocation_reader_new(gw, mine->conf->revocation, mine->conf->auth.policy.name, mine->revocations);
+}
+
+static void
+start_policy(struct jwt_policy *mine, struct fg_gateway *gw, struct fg_jwt_shared *shared)
 {
 	const struct fg_jwt_conf *conf = mine->conf;
 	struct fg_str name = conf->auth.policy.name;
@@ -312,6 +360,8 @@ worker_start(struct fg_gateway *gw, void *shared)
 			continue;
 		state->policies[i].conf = fg_jwt_conf_of(policy);
 		start_policy(&state->policies[i], gw, shared);
+		if (state->policies[i].conf->revocation != NULL)
+			start_revocation(state, &state->policies[i], gw, shared);
 	}
 	return state;
 }
@@ -327,8 +377,11 @@ worker_stop(void *arg)
 		fg_key_set_release(mine->fixed);
 		if (mine->source != NULL)
 			fg_key_source_free(mine->source);
+		if (mine->reader != NULL)
+			fg_revocation_reader_free(mine->reader);
 		fg_token_cache_free(mine->cache);
 	}
+	free(state->own_revocations);
 	free(state);
 }
 
@@ -338,7 +391,7 @@ const struct fg_authenticator fg_authenticator_jwt = {
     .check = fg_auth_jwt_check,
     .challenge = fg_auth_bearer_challenge,
     .look = look,
-    .shared_size = sizeof(struct jwt_shared),
+    .shared_size = sizeof(struct fg_jwt_shared),
     .worker_start = worker_start,
     .worker_stop = worker_stop,
 };

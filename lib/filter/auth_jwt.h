@@ -5,7 +5,10 @@
 #ifndef FG_FILTER_AUTH_JWT_H
 #define FG_FILTER_AUTH_JWT_H
 
+#include "core/client_certificate.h"
 #include "core/key_source.h"
+#include "core/key_store.h"
+#include "core/revocation.h"
 #include "filter/authenticator.h"
 #include "token/token.h"
 
@@ -35,7 +38,9 @@ struct fg_jwt_conf {
 	size_t required_claim_count;
 	bool expiry_optional;
 	struct fg_str consumer; /* claim */
+	enum fg_certificate_server bind_certificate; /* FG_CERTIFICATE_NOBODY: tokens are not bound */
 	struct fg_jwt_cache_conf cache;
+	struct fg_revocation_conf *revocation; /* NULL: not looked at */
 	struct fg_token_rules rules; /* made of these */
 };
 
@@ -47,6 +52,12 @@ fg_jwt_conf_of(const struct fg_auth_policy *policy)
 	FG_ASSERT(policy->type == FG_AUTH_TYPE_JWT);
 	return (const void *)policy;
 }
+
+/* In the pool's memory. */
+struct fg_jwt_shared {
+	struct fg_key_store keys;
+	struct fg_revocation_table revocations;
+};
 
 fg_conf_parse_fn fg_auth_jwt_check;
 

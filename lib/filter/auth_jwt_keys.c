@@ -304,6 +304,17 @@ static const struct fg_conf_key refresh_keys[] = {
     {NULL},
 };
 
+static const struct fg_conf_choice failure_choices[] = {{"allow", false}, {"deny", true}, {NULL, 0}};
+static const struct fg_conf_key revocation_keys[] = {
+    {"check-every", FG_CONF_DURATION, FG_CONF_AT(struct fg_revocation_conf, check_every), .min = 100 * FG_US_PER_MS,
+	.max = INT64_C(3600) * FG_US_PER_S, .preset = "2s", .help = "how long a revocation may take to be in force everywhere"},
+    {"stale-after", FG_CONF_DURATION, FG_CONF_AT(struct fg_revocation_conf, stale_after), .min = FG_US_PER_S, .max = MAX_SPAN, .preset = "30s",
+	.help = "a store that could not be read for so long has failed"},
+    {"on-store-failure", FG_CONF_ENUM, FG_CONF_AT(struct fg_revocation_conf, deny), .choices = failure_choices, .flags = FG_CONF_REQUIRED,
+	.help = "then: allow takes tokens by what was revoked before, deny answers 503 revocations_unknown"},
+    {NULL},
+};
+
 const struct fg_conf_key fg_auth_jwt_keys[] = {
     FG_AUTH_KEYS(struct fg_jwt_conf, type_choice, "false"),
     FG_AUTH_FROM_KEY(struct fg_jwt_conf, "header:Authorization"),
@@ -343,7 +354,11 @@ const struct fg_conf_key fg_auth_jwt_keys[] = {
 	.flags = FG_CONF_OR_ONE, .max = 32, .item = &claim_item, .help = "claims that have to be there"},
     {"consumer", FG_CONF_STRING, FG_CONF_AT(struct fg_jwt_conf, consumer), .max = 256, .form = "a claim", .preset = "sub",
 	.help = "the claim that says who is calling: what limits, log and the variable consumer go by"},
+    {"bind-certificate", FG_CONF_ENUM, FG_CONF_AT(struct fg_jwt_conf, bind_certificate), .choices = fg_certificate_servers,
+	.help = "a token has to be bound to the client certificate (RFC 8705, cnf) that this web server says was shown to it"},
     {"cache", FG_CONF_SECTION, FG_CONF_AT(struct fg_jwt_conf, cache), .keys = cache_keys, .parse = parse_cache_off, .form = "off",
 	.schema = "\"const\": \"off\"", .help = "tokens that were verified before, in each worker; never past their exp, nor without their key"},
+    {"revocation", FG_CONF_SECTION, FG_CONF_OWN(struct fg_jwt_conf, revocation, struct fg_revocation_conf), .keys = revocation_keys,
+	.shown_preset = "not looked at", .help = "tokens, subjects and issuers that `faregate revoke` has taken back are refused"},
     {NULL},
 };

@@ -33,7 +33,12 @@
 
 /* symbol, name in C, value of `type`, help: the order is that of their shared memory. */
 #define FG_AUTHENTICATOR_LIST(X) \
-	X(JWT, jwt, "jwt", "a signed token of one issuer")
+	X(JWT, jwt, "jwt", "a signed token of one issuer") \
+	X(INTROSPECTION, introspection, "introspection", "a token that its provider is asked about") \
+	X(API_KEY, api_key, "api-key", "a key that the caller holds") \
+	X(BASIC, basic, "basic", "a user and a password") \
+	X(CLIENT_CERTIFICATE, client_certificate, "client-certificate", "a certificate that the web server has verified") \
+	X(FORWARD, forward, "forward", "whatever a service of one's own says")
 
 enum fg_auth_type {
 #define FG_AUTH_TYPE_SYMBOL(symbol, name, type, help) FG_AUTH_TYPE_##symbol,
@@ -160,8 +165,14 @@ enum fg_auth_verdict fg_auth_await(struct fg_auth_attempt *attempt, const char *
 /* fg_credential_find() in policy->from; FG_AUTH_ACCEPTED stands for "found", else it is the verdict. */
 enum fg_auth_verdict fg_auth_find(struct fg_auth_attempt *attempt, enum fg_err absent, struct fg_str *text);
 
+/* struct fg_claims.find where the source is a struct fg_json_node, the root of an object. */
+bool fg_auth_json_claim(const void *source, struct fg_str name, struct fg_arena *arena, struct fg_claim_values *out);
+
 /* What the authenticator of that type keeps in this worker. */
 void *fg_auth_state(const struct fg_gateway *gw, enum fg_auth_type type);
+
+/* Its part of the memory that the filter's pool shares. */
+void *fg_auth_shared(void *memory, enum fg_auth_type type);
 
 /* A challenge of RFC 6750 §3: no error where the client sent no token. */
 struct fg_str fg_auth_bearer_challenge(const struct fg_auth_policy *policy, struct fg_exchange *x,

@@ -49,6 +49,7 @@ struct fg_route_policy {
 	bool is_given;     /* by the route or by `defaults`; `none` counts */
 	bool is_defined;   /* policies of this filter stand at the top of the file */
 	bool is_forwarded; /* to a service */
+	bool is_authenticated; /* there is a policy on it that finds out who is calling */
 };
 
 enum fg_next {
@@ -92,6 +93,11 @@ struct fg_filter_type {
 	   there is no pool (`faregate explain`); gw->client too, then. */
 	void *(*worker_start)(struct fg_gateway *gw, void *shared);
 	void (*worker_stop)(void *state);
+	/*
+	 * A CORS preflight, on the route that the request it announces would take: answers it (fg_exchange_answer), before
+	 * anything else of the route runs; no other callback is called. NULL: it has nothing to say to it.
+	 */
+	void (*on_preflight)(const void *conf, struct fg_exchange *x);
 	enum fg_next (*on_request)(const void *conf, void *ctx, struct fg_exchange *x);
 	void (*on_response)(const void *conf, void *ctx, struct fg_exchange *x);
 	void (*on_done)(const void *conf, void *ctx, struct fg_exchange *x);

@@ -3,7 +3,9 @@
 #define FG_FILTER_FILTER_LIST_H
 
 #define FG_FILTER_LIST(X) \
+	X(cors) \
 	X(auth) \
+	X(require) \
 	X(limits) \
 	X(request) \
 	X(response)

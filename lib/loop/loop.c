@@ -45,15 +45,19 @@ timer_ev(const struct fg_timer *timer)
 	return cast.out;
 }
 
-static void
+/* Whether there were any. */
+static bool
 run_tasks(struct fg_loop *loop)
 {
+	bool any = loop->queue.next != &loop->queue;
+
 	while (loop->queue.next != &loop->queue) {
 		struct fg_task *task = loop->queue.next;
 
 		fg_task_cancel(task);
 		task->fn(task->arg);
 	}
+	return any;
 }
 
 static void
@@ -63,7 +67,7 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int events)
 
 	(void)ev;
 	(void)events;
-	run_tasks(loop);
+	(void)run_tasks(loop);
 	if (loop->on_turn_end != NULL)
 		loop->on_turn_end(loop->on_turn_end_arg);
 }
@@ -144,9 +148,12 @@ fg_loop_stop(struct fg_loop *loop)
 void
 fg_loop_turn(struct fg_loop *loop, bool wait)
 {
-	ev_run(loop->ev, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+	/* What was posted since the last turn may be what the caller waits for: then there may be no event to come. */
+	bool any = run_tasks(loop);
+
+	ev_run(loop->ev, wait && !any ? EVRUN_ONCE : EVRUN_NOWAIT);
 	/* What the turn's callbacks posted belongs to this turn. */
-	run_tasks(loop);
+	(void)run_tasks(loop);
 }
 
 const struct fg_clock *

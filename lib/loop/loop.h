@@ -52,7 +52,7 @@ void fg_loop_free(struct fg_loop *loop);
 /* Until fg_loop_stop(), called from a callback. */
 void fg_loop_run(struct fg_loop *loop);
 void fg_loop_stop(struct fg_loop *loop);
-/* One turn; waits for an event when wait is true. For tests and for plain CGI. */
+/* One turn; waits for an event when wait is true and no task was posted. For tests and for plain CGI. */
 void fg_loop_turn(struct fg_loop *loop, bool wait);
 
 /* The time at the start of this turn; the pointer stays valid and current. */

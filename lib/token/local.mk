@@ -3,6 +3,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/token/alg.c lib/token/alg.h \
 	lib/token/api_key.c lib/token/api_key.h \
 	lib/token/b64url.c lib/token/b64url.h \
+	lib/token/certificate.c lib/token/certificate.h \
 	lib/token/claims.c lib/token/claims.h \
 	lib/token/htpasswd.c \
 	lib/token/json.c lib/token/json.h \

@@ -25,3 +25,8 @@ tests_bench_bench_token_LDADD = tests/support/libservice.a lib/libfaregate.a $(F
 .PHONY: bench-token
 bench-token: tests/bench/bench_token
 	./tests/bench/bench_token
+
+EXTRA_DIST += tests/bench/bench_limits.sh
+.PHONY: bench-limits
+bench-limits: fcgi-app/faregate tests/support/service
+	$(srcdir)/tests/bench/bench_limits.sh

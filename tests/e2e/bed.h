@@ -103,6 +103,8 @@ int bed_wait_pool_end(struct bed *bed);
 size_t bed_workers(const struct bed *bed, pid_t *pids, size_t max);
 /* A field of /proc/PID/status in kB; -1 when there is none. */
 long bed_proc_kb(pid_t pid, const char *field);
+/* The most memory that any worker has had, so far, in kB. */
+long bed_largest_worker_kb(const struct bed *bed);
 
 /*
  * A web server in front of the gateway; returns once it serves. mount: "/" or a path. extra: lines of its own

@@ -81,7 +81,7 @@ static void
 write_apache(const struct bed *bed, const struct front *front, const char *mount, const char *extra)
 {
 	char name[48], target[BED_PATH_BYTES + 32], modules[2048] = "";
-	static const char *const names[] = {"mpm_event", "authz_core", "proxy", "proxy_fcgi", "alias", "env", "cgid"};
+	static const char *const names[] = {"mpm_event", "authz_core", "proxy", "proxy_fcgi", "alias", "env", "cgid", "ssl"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		snprintf(modules + strlen(modules), sizeof(modules) - strlen(modules),
@@ -100,6 +100,8 @@ write_apache(const struct bed *bed, const struct front *front, const char *mount
 	    "ServerRoot \"%s\"\nDefaultRuntimeDir \"%s\"\nPidFile \"%s/%s.pid\"\nErrorLog \"%s/%s-error.log\"\n"
 	    "LogLevel warn\nServerName localhost\nMutex file:%s default\n%s%sScriptSock %s/%s-cgid.sock\n"
 	    "StartServers 2\nServerLimit 4\nThreadLimit 256\nThreadsPerChild 256\nMaxRequestWorkers 1024\n"
+	    /* By itself it ends the second process after a second, and with it connections that scenes have open. */
+	    "MinSpareThreads 1\nMaxSpareThreads 1024\n"
 	    "MaxKeepAliveRequests 0\nGracefulShutdownTimeout 1\n"
 	    "Listen 127.0.0.1:%d\n"
 	    "<VirtualHost *:%d>\n"

@@ -229,3 +229,18 @@ bed_metric(const struct front *front, const char *series)
 	}
 	return 0;
 }
+
+long
+bed_largest_worker_kb(const struct bed *bed)
+{
+	pid_t pids[16];
+	size_t count = bed_workers(bed, pids, 16);
+	long largest = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		long kb = bed_proc_kb(pids[i], "VmHWM");
+
+		largest = kb > largest ? kb : largest;
+	}
+	return largest;
+}

@@ -129,21 +129,6 @@ sum_of(uint64_t total)
 	return http_sum(sum, piece, (size_t)total);
 }
 
-static long
-largest_worker_kb(void)
-{
-	pid_t pids[16];
-	size_t count = bed_workers(&stage.bed, pids, 16);
-	long largest = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		long kb = bed_proc_kb(pids[i], "VmHWM");
-
-		largest = kb > largest ? kb : largest;
-	}
-	return largest;
-}
-
 static void
 send_chunked(struct http_conn *conn, uint64_t total, size_t size)
 {
@@ -365,7 +350,7 @@ vast_bodies(void)
 static void
 memory_stayed_as_it_was(void)
 {
-	long kb = largest_worker_kb();
+	long kb = bed_largest_worker_kb(&stage.bed);
 
 	CU_ASSERT(kb > 0);
 #ifndef __SANITIZE_ADDRESS__

@@ -30,7 +30,8 @@ static const struct talk talks[] = {
     {"GET", "/bucket/k?b&a=&a=1&a=2&=x&&X-Amz-Credential=AK%2F2024%2Fus&X-Amz-SignedHeaders=host%3Bx-amz-date&X-Amz-Signature=fe5f",
 	"Range: bytes=0-9, 20-29\r\n", NULL, false, 206, "Content-Range: bytes 0-9/100\r\nAccept-Ranges: bytes\r\n", false},
     {"PUT", "/bucket/%e4%B8%ad%2f%2F%2e%41?partNumber=1&uploadId=x%2By+z%20", S3_AUTH "Content-MD5: 1B2M2Y8AsgTpgAmY7PhCfg==\r\n"
-	"Content-Type: text/plain; charset=\"utf-8\"\r\nx-amz-meta-note: spaces  inside; \"quoted\"\r\n", "the object", false, 200, "ETag: \"x\"\r\n", false},
+	"Content-Type: text/plain; charset=\"utf-8\"\r\nx-amz-meta-note: spaces  inside; \"quoted\"\r\n", "the object", false,
+	200, "ETag: \"x\"\r\n", false},
     {"POST", "/bucket?delete", S3_AUTH, "<Delete/>", false, 200, NULL, false},
     {"DELETE", "/bucket/a//b/?versionId=null", S3_AUTH, NULL, false, 204, "x-amz-delete-marker: true\r\n", true},
     {"GET", "/bucket/unchanged", "If-None-Match: \"abc\", W/\"def\"\r\nIf-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT\r\n", NULL, false,
@@ -52,7 +53,8 @@ static const struct talk talks[] = {
     {"PUT", "/v2/library/app/manifests/v1.0", "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n", "{\"schemaVersion\":2}", false,
 	201, "Location: /v2/library/app/manifests/v1.0\r\n", false},
     /* npm */
-    {"PUT", "/@scope%2fname", "Content-Type: application/json\r\nnpm-command: publish\r\n", "{\"_id\":\"@scope/name\"}", false, 201, NULL, false},
+    {"PUT", "/@scope%2fname", "Content-Type: application/json\r\nnpm-command: publish\r\n", "{\"_id\":\"@scope/name\"}", false,
+	201, NULL, false},
     {"GET", "/@scope%2Fname/-/name-1.0.0.tgz", "npm-auth-type: web\r\n", NULL, false, 200, NULL, false},
     /* WebDAV (RFC 4918) */
     {"PROPFIND", "/dav/a%20b/", "Depth: 1\r\nContent-Type: application/xml\r\n", "<propfind xmlns=\"DAV:\"><allprop/></propfind>", false, 207,

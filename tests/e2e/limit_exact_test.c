@@ -213,6 +213,31 @@ concurrency(void)
 	}
 }
 
+static bool
+shares_add_up(void *arg)
+{
+	char target[64];
+
+	(void)arg;
+	snprintf(target, sizeof(target), "/fixed?k=%u", turn());
+	return pass(target) == ALLOWED;
+}
+
+/* Redis is gone, each pool enforces its half: together as much as the limit says. */
+static void
+without_redis_the_shares_add_up(void)
+{
+	/* Until each has announced itself once more after both had. */
+	redis_server_until(server, "ZCARD fg:{hosts}", ":2");
+	redis_server_do(server, "EVAL \"return redis.call('SET', 'seen', redis.call('ZRANGE', 'fg:{hosts}', -1, -1, 'WITHSCORES')[2])\" 0");
+	redis_server_until(server, "EVAL \"return redis.call('ZCOUNT', 'fg:{hosts}', '(' .. redis.call('GET', 'seen'), '+inf')\" 0", ":2");
+	redis_server_kill(server);
+	CU_ASSERT(bed_wait(shares_add_up, NULL));
+	expect_exactly("fixed", ALLOWED);
+	expect_exactly("token", ALLOWED);
+	expect_exactly("sliding", ALLOWED);
+}
+
 static void
 add_scenes(CU_pSuite suite)
 {
@@ -227,6 +252,9 @@ add_scenes(CU_pSuite suite)
 void
 suite_limit_exact(void)
 {
-	add_scenes(add_suite("limit_exact_redis", open_redis, close_redis));
+	CU_pSuite suite = add_suite("limit_exact_redis", open_redis, close_redis);
+
+	add_scenes(suite);
+	ADD_SCENE(suite, without_redis_the_shares_add_up);
 	add_scenes(add_suite("limit_exact_memory", open_memory, close_memory));
 }

@@ -175,6 +175,8 @@ headers_of_the_service_give_way(void)
 static void
 what_is_observed_is_not_refused(void)
 {
+	char *log;
+
 	EACH_FRONT(&stage, front) {
 		double before = bed_metric(front, "faregate_limits_total{policy=\"watched\",outcome=\"observed\"}");
 		const struct http_reply *reply = NULL;
@@ -188,7 +190,9 @@ what_is_observed_is_not_refused(void)
 		CHECK(front, bed_metric(front, "faregate_limits_total{policy=\"watched\",outcome=\"observed\"}") == before + 2);
 		CHECK(front, ask_for(front, "/watched")->status == 429);
 	}
-	CU_ASSERT(strstr(bed_read(&stage.bed, "pool.log"), "a limit that is observed would have refused") != NULL);
+	log = bed_read(&stage.bed, "pool.log");
+	CU_ASSERT(strstr(log, "a limit that is observed would have refused") != NULL);
+	free(log);
 }
 
 static void

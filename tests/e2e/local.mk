@@ -8,6 +8,8 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/played.c tests/e2e/played.h \
 	tests/e2e/load.c tests/e2e/load.h \
 	tests/support/fcgi_peer.c tests/support/fcgi_peer.h \
+	tests/e2e/access_test.c \
+	tests/e2e/certificate_test.c \
 	tests/e2e/answer_test.c \
 	tests/e2e/body_test.c \
 	tests/e2e/command_test.c \
@@ -15,7 +17,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/fcgi_test.c \
 	tests/e2e/fidelity_test.c \
 	tests/e2e/forward_test.c \
-	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/jwt_test.c \
+	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/introspection_test.c tests/e2e/jwt_test.c \
 	tests/e2e/limit_exact_test.c \
 	tests/e2e/limit_failure_test.c \
 	tests/e2e/limits_test.c \
@@ -23,6 +25,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/pool_test.c \
 	tests/e2e/protocol_test.c \
 	tests/e2e/reference_test.c \
+	tests/e2e/revoke_test.c \
 	tests/e2e/secure_test.c \
 	tests/e2e/stream_test.c \
 	tests/e2e/supervisor_test.c \

@@ -10,7 +10,7 @@
 #include "e2e/e2e.h"
 #include "support/service.h"
 
-enum { LARGE_BYTES = 3 * 1024 * 1024, AT_ONCE = 64 };
+enum { LARGE_BYTES = 3 * 1024 * 1024, VAST_BYTES = 200 * 1024 * 1024, AT_ONCE = 64 };
 
 static struct stage stage;
 static struct service *good, *expired, *mutual;
@@ -81,6 +81,9 @@ make_large(void)
 	if (file == NULL || fwrite(large, 1, LARGE_BYTES, file) != LARGE_BYTES || fclose(file) != 0)
 		bed_give_up("no large file");
 	bed_write(&stage.bed, "small.txt", "a small file");
+	bed_write(&stage.bed, "vast", " ");
+	if (truncate(in_bed("vast"), VAST_BYTES) != 0)
+		bed_give_up("no vast file");
 }
 
 static int
@@ -232,9 +235,19 @@ connections_of(int port)
 	return count;
 }
 
-/* Streams, not connections: 64 requests at once of two workers. Without TLS that is up to the version of libcurl. */
 static void
-many_share_a_connection(void)
+connections_are_kept(void)
+{
+	EACH_FRONT(&stage, front) {
+		for (int i = 0; i < 30; i++)
+			CHECK(front, http_body_has(get(front, "/h2/small.txt"), "a small file"));
+		/* Two workers, and one more each where a first was in the making. */
+		CHECK(front, connections_of(h2_port) <= 4);
+	}
+}
+
+static void
+many_at_once(void)
 {
 	static const char *const targets[] = {"/h2c/large", "/h2/large"};
 	static struct http_conn conns[AT_ONCE];
@@ -255,8 +268,32 @@ many_share_a_connection(void)
 				http_close(&conns[k]);
 			}
 			CHECK(front, whole == AT_ONCE);
-			CHECK(front, i == 0 || connections_of(h2_port) <= 4);
 		}
+}
+
+/* More than all buffers on the way hold is asked for and not read; others are served by the same service meanwhile. */
+static void
+a_slow_client_holds_up_no_other_stream(void)
+{
+	static const char *const targets[] = {"/h2c/vast", "/h2/vast"}, *const others[] = {"/h2c/small.txt", "/h2/small.txt"};
+
+	EACH_FRONT(&stage, front)
+		for (size_t i = 0; i < 2; i++) {
+			struct http_conn slow[4];
+
+			for (size_t k = 0; k < 4; k++) {
+				http_open(&slow[k], front, NULL);
+				http_send_head(&slow[k], "GET", targets[i], NULL, -1);
+				CHECK(front, http_read_head(&slow[k])->status == 200);
+			}
+			for (int n = 0; n < 40; n++)
+				CHECK(front, http_body_has(get(front, others[i]), "a small file"));
+			for (size_t k = 0; k < 4; k++)
+				http_close(&slow[k]);
+		}
+#ifndef __SANITIZE_ADDRESS__
+	CU_ASSERT(bed_largest_worker_kb(&stage.bed) < 64 * 1024);
+#endif
 }
 
 static void
@@ -276,6 +313,8 @@ suite_secure(void)
 	ADD_SCENE(suite, a_verified_service_is_asked);
 	ADD_SCENE(suite, no_other_is);
 	ADD_SCENE(suite, http2_carries_all_that_http1_does);
-	ADD_SCENE(suite, many_share_a_connection);
+	ADD_SCENE(suite, connections_are_kept);
+	ADD_SCENE(suite, many_at_once);
+	ADD_SCENE(suite, a_slow_client_holds_up_no_other_stream);
 	ADD_SCENE(suite, http2_is_offered_not_demanded);
 }

@@ -142,12 +142,17 @@ static void
 a_silent_stream_is_open(void)
 {
 	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply;
 		struct http_conn conn;
 
 		gate_reset(&next_event);
 		http_open(&conn, front, NULL);
 		http_send_head(&conn, "GET", "/events", NULL, -1);
-		CHECK(front, http_read_head(&conn)->status == 200);
+		reply = http_read_head(&conn);
+		CHECK(front, reply->status == 200);
+		if (reply->status != 200)
+			fprintf(stderr, "e2e: status %d, %s: %s\n", reply->status, conn.eof ? "closed" : "open",
+			    reply->head == NULL ? "nothing came" : reply->head);
 		http_close(&conn);
 		gate_open(&next_event, 5);
 	}

@@ -11,6 +11,11 @@ tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_config_LDADD = lib/libfaregate.a $(FG_LIBS)
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+check_PROGRAMS += tests/fuzz/fuzz_origin
+tests_fuzz_fuzz_origin_SOURCES = tests/fuzz/fuzz_origin.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_origin_LDADD = lib/libfaregate.a $(FG_LIBS)
+tests_fuzz_fuzz_origin_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += tests/fuzz/fuzz_htpasswd
 tests_fuzz_fuzz_htpasswd_SOURCES = tests/fuzz/fuzz_htpasswd.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_htpasswd_LDADD = lib/libfaregate.a $(FG_LIBS)

@@ -16,7 +16,7 @@ declare -A may=(
 	[base]="base" [conf]="base conf" [loop]="base loop" [client]="base loop client" [token]="base loop token"
 	[redis]="base loop redis"
 	[core]="base conf loop client redis token core filter"
-	[filter]="base conf token core filter"
+	[filter]="base conf loop client redis token core filter"
 )
 for folder in "${!may[@]}"; do
 	allowed=${may[$folder]// /|}
@@ -43,7 +43,7 @@ third 'yaml\.h' 'lib/conf/[a-z_]*\.c'
 third 'ev\.h' 'lib/loop/[a-z_]*\.c'
 third '(fcgiapp|fcgi_config|fastcgi|fcgi_stdio|fcgios)\.h' 'fcgi-app/fcgi\.c'
 third '(jwt|jansson|crypt)\.h' 'lib/token/[a-z_0-9]*\.c'
-third 'openssl/[a-z_0-9]*\.h' 'lib/(token/[a-z_0-9]*|client/(reuse|salvage))\.c'
+third 'openssl/[a-z_0-9]*\.h' 'lib/(token/[a-z_0-9]*|client/(reuse|salvage)|redis/tls)\.c'
 third 'pcre2\.h' 'lib/core/router[a-z_]*\.c'
 
 # ---- functions that are not used: unbounded, blocking, not reentrant, or with a better one here

@@ -151,28 +151,26 @@ no_call_hears_what_was_said_to_another(void)
 }
 
 static void
-nor_over_tls(void)
+run_mixed_over_tls(enum fg_http_version version)
 {
-	const struct fg_endpoint *endpoint;
 	struct scene scene;
 
-	endpoint = open_tls(&scene, FG_HTTP_1_1);
-	run_mixed(&scene, endpoint);
+	run_mixed(&scene, open_tls(&scene, version));
 	CU_ASSERT(service_accepted(scene.service) < CALLS * 3 / 4);
 	scene_close(&scene);
+}
+
+static void
+nor_over_tls(void)
+{
+	run_mixed_over_tls(FG_HTTP_1_1);
 }
 
 /* The service does not speak HTTP/2: what was agreed on counts, not what was offered. */
 static void
 nor_where_http2_was_only_offered(void)
 {
-	const struct fg_endpoint *endpoint;
-	struct scene scene;
-
-	endpoint = open_tls(&scene, FG_HTTP_2);
-	run_mixed(&scene, endpoint);
-	CU_ASSERT(service_accepted(scene.service) < CALLS * 3 / 4);
-	scene_close(&scene);
+	run_mixed_over_tls(FG_HTTP_2);
 }
 
 static enum fg_err

@@ -100,12 +100,14 @@ example_is_a_configuration(void)
 static void
 example_in_use_is_a_configuration(void)
 {
-	static const char *const named[] = {"ca.pem", "client.pem", "client.key", "redis.secret", "sentinel.secret"};
+	static const char *const named[] = {"ca.pem", "client.pem", "client.key", "redis.secret", "sentinel.secret",
+	    "introspection.secret"};
 	struct fg_buf text = read_example();
 	struct loaded *l;
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(named); i++)
 		config_write(named[i], "x");
+	config_write("htpasswd", "joe:$6$abcdefgh$KVuR5CIWZ1C5vHbNYFXzBrAAcDkDvOTnXMd2Y6pSXTgDJvQ.LXw7ftLzZMKwnTbrs3VjIPQ4wr/yYwbFQCpHI/\n");
 	config_write("signing.secret", "0123456789abcdef0123456789abcdef");
 	l = config_load(text.p);
 	CU_ASSERT_STRING_EQUAL(l->errors, "");

@@ -92,12 +92,30 @@ config_end(struct loaded *loaded)
 	free(loaded);
 }
 
+/* "<keys>" stands for the list of all keys there, which grows with each policy. */
+static bool
+errors_are(const char *errors, const char *expected)
+{
+	static const char wildcard[] = "<keys>";
+
+	for (; *expected != '\0'; errors++, expected++) {
+		if (strncmp(expected, wildcard, sizeof(wildcard) - 1) == 0) {
+			errors += strcspn(errors, "\n");
+			expected += sizeof(wildcard) - 1;
+		}
+		if (*errors != *expected)
+			return false;
+	}
+	return *errors == '\0';
+}
+
 void
 config_expect(const char *text, const char *errors, const char *file, int line)
 {
 	struct loaded *loaded = config_load(text);
 
-	if (!unit_str_is(fg_str_from(loaded->errors), errors, file, line)) {
+	if (!errors_are(loaded->errors, errors)) {
+		unit_str_is(fg_str_from(loaded->errors), errors, file, line);
 		fprintf(stderr, "of the text:\n%s\n", text);
 		CU_FAIL("other errors");
 	}

@@ -21,7 +21,7 @@ struct loaded {
 /* The text as "f"; then fg_config_free(). Never NULL. */
 struct loaded *config_load(const char *text);
 void config_end(struct loaded *loaded);
-/* Loads the text and compares all errors. */
+/* Loads the text and compares all errors; "the keys here are <keys>" takes any list of keys. */
 void config_expect(const char *text, const char *errors, const char *file, int line);
 #define EXPECT_ERRORS(text, errors) config_expect((text), (errors), __FILE__, __LINE__)
 

@@ -50,6 +50,13 @@ named_policies(void)
 	    "f:2:19: request: \"none\" is what a route says that has no such policy; take another name\n"
 	    "f:4:39: routes.a.request: there is no request policy \"inn\"; did you mean in?\n"
 	    "f:4:54: routes.a.response: there is no response policy \"x\"; define it under response: at the top\n");
+	EXPECT_ERRORS("version: 1\nlimits: {a: {rate: 1/1s}, b: {rate: x}}\nroutes:\n"
+	              "  a: {path: /a, respond: {}, limits: [a, none]}\n  b: {path: /b, respond: {}, limits: [a, b]}\n"
+	              "  c: {path: /c, respond: {}, limits: [a, a]}\n",
+	    "f:2:37: limits.b.rate: expected a rate, COUNT/PERIOD (100/1m, 5000/1h; with fixed windows also 5000/week, "
+	    "100000/month), found \"x\"\n"
+	    "f:4:38: routes.a.limits: \"none\" stands alone\n"
+	    "f:6:38: routes.c.limits: names a twice\n");
 }
 
 void

@@ -94,16 +94,17 @@ swallow(void *arg, struct fg_str line)
 }
 
 int
-scene_set_up(void)
+scene_set_up_with(const char *text)
 {
 	struct fg_buf errors;
 	int fd;
 
 	snprintf(scene.file, sizeof(scene.file), "/tmp/fg-exchange-XXXXXX");
 	fd = mkstemp(scene.file);
-	if (fd < 0 || write(fd, yaml, sizeof(yaml) - 1) != (ssize_t)sizeof(yaml) - 1)
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		return 1;
 	close(fd);
+	fg_buf_init(&scene.steps, 65536);
 	fg_buf_init(&errors, 65536);
 	if (fg_config_load(&scene.config, scene.file, &errors) != FG_OK) {
 		fprintf(stderr, "%.*s", FG_STR_ARG(fg_buf_str(&errors)));
@@ -114,7 +115,14 @@ scene_set_up(void)
 	scene.client = fg_client_new(scene.loop, 4, FG_US_PER_S);
 	scene.log = (struct fg_log){.level = FG_LOG_ERROR, .write = swallow};
 	fg_gateway_init(&scene.gw, scene.config, scene.loop, scene.client, &scene.log);
+	fg_gateway_start_filters(&scene.gw, NULL);
 	return 0;
+}
+
+int
+scene_set_up(void)
+{
+	return scene_set_up_with(yaml);
 }
 
 int
@@ -124,6 +132,7 @@ scene_tear_down(void)
 	fg_client_free(scene.client);
 	fg_loop_free(scene.loop);
 	fg_config_free(scene.config);
+	fg_buf_fini(&scene.steps);
 	unlink(scene.file);
 	return 0;
 }
@@ -167,7 +176,31 @@ scene_decided(void)
 	struct fg_exchange *x = fg_exchange_new_offline(&scene.gw, scene.params, scene.param_count, NULL);
 
 	fg_exchange_decide(x);
+	while (x->state == FG_X_SUSPENDED)
+		fg_loop_turn(scene.loop, true);
 	return x;
+}
+
+static void
+keep_step(void *arg, const char *who, const char *outcome, struct fg_str detail)
+{
+	(void)arg;
+	fg_buf_printf(&scene.steps, "%s %s: " FG_STR_FMT "\n", who, outcome, FG_STR_ARG(detail));
+}
+
+const char *
+scene_explained(void)
+{
+	static const struct fg_decision_trace trace = {.step = keep_step};
+	struct fg_exchange *x = fg_exchange_new_offline(&scene.gw, scene.params, scene.param_count, &trace);
+
+	scene.steps.len = 0;
+	fg_exchange_decide(x);
+	while (x->state == FG_X_SUSPENDED)
+		fg_loop_turn(scene.loop, true);
+	fg_exchange_free(x);
+	*fg_buf_reserve(&scene.steps, 1) = '\0';
+	return scene.steps.p;
 }
 
 void

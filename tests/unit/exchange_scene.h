@@ -26,11 +26,13 @@ struct exchange_scene {
 	struct front front;
 	struct fg_param params[32];
 	size_t param_count;
+	struct fg_buf steps; /* of scene_explained() */
 };
 
 extern struct exchange_scene scene;
 
-/* Of a suite. */
+/* Of a suite: with a configuration of its own, or with that of the engine's tests. */
+int scene_set_up_with(const char *yaml);
 int scene_set_up(void);
 int scene_tear_down(void);
 
@@ -41,6 +43,8 @@ void scene_with(const char *name, const char *value);
 
 /* Decided without a front; freed by the test. */
 struct fg_exchange *scene_decided(void);
+/* What `faregate explain` says to it, a step a line. Until the next call. */
+const char *scene_explained(void);
 void scene_expect_header(struct fg_exchange *x, const char *name, const char *value);
 void scene_expect_reason(const char *method, const char *target, enum fg_err reason);
 

@@ -9,6 +9,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
 	tests/unit/auth_test.c \
+	tests/unit/auth_api_key_test.c \
+	tests/unit/auth_basic_test.c tests/unit/auth_client_certificate_test.c tests/unit/auth_forward_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
 	tests/unit/breaker_test.c \
@@ -20,6 +22,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/conf_files_test.c \
 	tests/unit/conf_variant_test.c \
 	tests/unit/config_load.c tests/unit/config_load.h tests/unit/config_test.c tests/unit/config_docs_test.c \
+	tests/unit/consumers_test.c \
+	tests/unit/cors_test.c \
 	tests/unit/credentials_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
 	tests/unit/forward_target_test.c tests/unit/request.h \
@@ -29,12 +33,14 @@ tests_unit_unit_SOURCES = \
 	tests/unit/health_test.c \
 	tests/unit/limit_test.c \
 	tests/unit/limit_memory_test.c \
+	tests/unit/limit_policy_test.c \
 	tests/unit/limit_store_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	tests/unit/offload_test.c \
 	tests/unit/password_test.c \
 	fcgi-app/records.c tests/unit/records_test.c \
+	tests/unit/require_test.c \
 	tests/unit/redis_scene.c tests/unit/redis_scene.h tests/unit/redis_peer.c tests/unit/redis_peer.h \
 	tests/unit/redis_test.c tests/unit/redis_peer_test.c tests/unit/redis_server_test.c tests/unit/redis_trouble_test.c \
 	tests/unit/redis_cluster_test.c tests/unit/redis_sentinel_test.c \
@@ -49,7 +55,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/token_vectors.h tests/unit/token_vectors_test.c \
 	tests/unit/suggest_test.c \
 	tests/unit/uri_test.c \
-	tests/unit/var_test.c
+	tests/unit/verdict_cache_test.c tests/unit/var_test.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
 tests_unit_unit_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(CUNIT_LIBS)

@@ -120,12 +120,41 @@ io_reports_what_is_ready(void)
 	fg_loop_free(loop);
 }
 
+static void
+note_late(struct fg_timer *timer, void *arg)
+{
+	(void)timer;
+	step_b(arg);
+}
+
+/* What was posted before the turn may be all that the caller waits for. */
+static void
+a_turn_with_a_task_waits_for_nothing(void)
+{
+	struct fg_loop *loop = fg_loop_new();
+	struct trail trail = {.count = 0};
+	struct fg_timer late;
+	struct fg_task a;
+
+	fg_task_init(&a, loop, step_a, &trail);
+	fg_timer_init(&late, loop, note_late, &trail);
+	fg_timer_start(&late, 3 * FG_US_PER_S);
+	fg_task_post(&a);
+	fg_loop_turn(loop, true);
+	CU_ASSERT_EQUAL(trail.count, 1);
+	CU_ASSERT_EQUAL(trail.steps[0], 'a');
+	CU_ASSERT(fg_timer_is_active(&late));
+	fg_timer_stop(&late);
+	fg_loop_free(loop);
+}
+
 void
 suite_loop(void)
 {
 	CU_pSuite suite = CU_add_suite("loop", NULL, NULL);
 
 	ADD_TEST(suite, tasks_run_in_order_once);
+	ADD_TEST(suite, a_turn_with_a_task_waits_for_nothing);
 	ADD_TEST(suite, timer_fires_once);
 	ADD_TEST(suite, io_reports_what_is_ready);
 }

@@ -419,6 +419,38 @@ probes_take_a_target_out_and_in(void)
 	CHECK(front, is_asked("a", 4));
 }
 
+static bool
+runs(const char *command, const char *target)
+{
+	const char *const argv[] = {bed_program(), command, "-c", stage.bed.config, "watched", target, NULL};
+	char *out;
+	int status = bed_run(&stage.bed, &out, argv);
+
+	free(out);
+	return status == 0;
+}
+
+static void
+a_drained_target_is_left_alone(void)
+{
+	const struct front *front = stage.fronts[0];
+	const char *const status[] = {bed_program(), "status", "-c", stage.bed.config, NULL};
+	char url[64], line[96], *out;
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", played_port(stage.a));
+	snprintf(line, sizeof(line), "watched %s", url);
+	CHECK(front, is_asked("a", 4));
+	CHECK(front, runs("drain", url));
+	CHECK(front, !is_asked("a", 20));
+	CHECK(front, bed_run(&stage.bed, &out, status) == 0);
+	CHECK(front, strstr(out, line) != NULL && strstr(strstr(out, line), " drained ") != NULL);
+	free(out);
+	CHECK(front, runs("undrain", url));
+	CHECK(front, is_asked("a", 4));
+	CHECK(front, !runs("drain", "http://127.0.0.1:1"));
+	CHECK(front, !runs("drain", ""));
+}
+
 static void
 the_same_user_meets_the_same_target(void)
 {
@@ -454,5 +486,6 @@ suite_traffic(void)
 	ADD_SCENE(suite, a_reload_keeps_what_is_known);
 	ADD_SCENE(suite, a_dead_worker_keeps_no_breaker_open);
 	ADD_SCENE(suite, probes_take_a_target_out_and_in);
+	ADD_SCENE(suite, a_drained_target_is_left_alone);
 	ADD_SCENE(suite, the_same_user_meets_the_same_target);
 }

@@ -122,7 +122,7 @@ on_status(void *arg, int status)
 {
 	struct fg_exchange *x = arg;
 
-	x->first_byte = fg_loop_clock(x->gw->loop)->mono;
+	x->first_byte = fg_clock_mono();
 	x->resp.status = status;
 	return FG_FLOW_GO;
 }

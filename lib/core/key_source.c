@@ -65,13 +65,10 @@ fg_key_source_id(const struct fg_key_source_conf *conf)
 {
 	struct fg_str parts[] = {conf->url.text, conf->is_discovery ? conf->issuer : FG_STR_NONE,
 	    conf->ca == NULL ? FG_STR_NONE : fg_str_from(conf->ca)};
-	uint64_t id = UINT64_C(0xcbf29ce484222325);
+	uint64_t id = FG_FNV_INIT;
 
-	for (size_t i = 0; i < FG_ARRAY_LEN(parts); i++) {
-		for (size_t k = 0; k < parts[i].len; k++)
-			id = (id ^ (unsigned char)parts[i].p[k]) * UINT64_C(0x100000001b3);
-		id = (id ^ 0x100) * UINT64_C(0x100000001b3);
-	}
+	for (size_t i = 0; i < FG_ARRAY_LEN(parts); i++)
+		id = fg_str_fnv(fg_str_fnv(id, parts[i]), FG_STR("\n"));
 	return id == 0 ? 1 : id;
 }
 

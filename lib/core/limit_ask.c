@@ -91,7 +91,8 @@ find_override(const struct fg_limit_policy *policy, struct fg_exchange *x)
 }
 
 void
-fg_limit_policy_ask(const struct fg_limit_policy *policy, struct fg_exchange *x, struct fg_limit_ask *ask, struct fg_str *by)
+fg_limit_policy_ask(const struct fg_limit_policy *policy, struct fg_exchange *x, bool with_tag, struct fg_limit_ask *ask,
+    struct fg_str *by)
 {
 	const struct fg_limit_override *override = find_override(policy, x);
 	struct fg_limit_part parts[FG_MAX_LIMIT_PARTS];
@@ -99,7 +100,8 @@ fg_limit_policy_ask(const struct fg_limit_policy *policy, struct fg_exchange *x,
 	make_parts(policy, x, parts, by);
 	*ask = (struct fg_limit_ask){.limit = override != NULL ? &override->limit : &policy->limit, .is_observed = policy->is_observed};
 	ask->cost = ask->limit->algorithm == FG_LIMIT_CONCURRENCY ? 1 : cost_of(policy, x);
-	fg_limit_key_make(&ask->key, override != NULL ? override->id : policy->id, parts, policy->by_count, &x->arena);
+	fg_limit_key_make(&ask->key, override != NULL ? override->id : policy->id, parts, policy->by_count,
+	    with_tag, &x->arena);
 }
 
 void
@@ -114,5 +116,5 @@ fg_limit_policy_key(const struct fg_limit_policy *policy, const uint8_t id[FG_LI
 		if (policy->by[i].kind == FG_VAR_IP && fg_ip_parse(&ip, values[i]))
 			parts[i].value = address_key(&ip, arena);
 	}
-	fg_limit_key_make(key, id, parts, policy->by_count, arena);
+	fg_limit_key_make(key, id, parts, policy->by_count, true, arena);
 }

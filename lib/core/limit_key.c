@@ -52,7 +52,7 @@ read_number(const uint8_t *bytes)
 
 void
 fg_limit_key_make(struct fg_limit_key *key, const uint8_t id[FG_LIMIT_ID_BYTES], const struct fg_limit_part *parts,
-    size_t count, struct fg_arena *arena)
+    size_t count, bool with_tag, struct fg_arena *arena)
 {
 	size_t size = FG_LIMIT_ID_BYTES;
 	uint8_t hash[FG_SHA256_BYTES];
@@ -70,6 +70,8 @@ fg_limit_key_make(struct fg_limit_key *key, const uint8_t id[FG_LIMIT_ID_BYTES],
 	fg_sha256(hash, writer.p, writer.len);
 	key->v[0] = read_number(hash);
 	key->v[1] = read_number(hash + 8);
+	if (!with_tag)
+		return;
 	fg_sha256(hash, writer.p + FG_LIMIT_ID_BYTES, writer.len - FG_LIMIT_ID_BYTES);
 	memcpy(key->tag, hash, FG_LIMIT_TAG_BYTES);
 }

@@ -54,7 +54,8 @@ void fg_limit_policy_each_var(const struct fg_limit_policy *policy, void (*fn)(v
  * What is to be asked of the store: the numbers that hold for this request, the key, the cost. *by: the values it counts by,
  * for people ("consumer=alice"), when it is not NULL. A variable that is absent stands for ip; an IPv6 address for its /64.
  */
-void fg_limit_policy_ask(const struct fg_limit_policy *policy, struct fg_exchange *x, struct fg_limit_ask *ask, struct fg_str *by);
+void fg_limit_policy_ask(const struct fg_limit_policy *policy, struct fg_exchange *x, bool with_tag, struct fg_limit_ask *ask,
+    struct fg_str *by);
 /* The parts of a key out of values as a person gives them, one a variable. */
 void fg_limit_policy_key(const struct fg_limit_policy *policy, const uint8_t id[FG_LIMIT_ID_BYTES], const struct fg_str *values,
     struct fg_limit_key *key, struct fg_arena *arena);

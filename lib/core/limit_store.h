@@ -41,9 +41,12 @@ struct fg_limit_part {
  * of what it counts by, values empty.
  */
 void fg_limit_id(uint8_t id[FG_LIMIT_ID_BYTES], struct fg_str name, const struct fg_limit *limit);
-/* No two lists of parts have the same key, short of a collision of SHA-256 cut to 128 bits. arena: for the moment. */
+/*
+ * No two lists of parts have the same key, short of a collision of SHA-256 cut to 128 bits. with_tag: the tag too, which a
+ * Cluster alone asks for. arena: for the moment.
+ */
 void fg_limit_key_make(struct fg_limit_key *key, const uint8_t id[FG_LIMIT_ID_BYTES], const struct fg_limit_part *parts,
-    size_t count, struct fg_arena *arena);
+    size_t count, bool with_tag, struct fg_arena *arena);
 
 /* True: no limit that is enforced refuses. */
 bool fg_limit_all_allowed(const struct fg_limit_ask *asks, size_t count);

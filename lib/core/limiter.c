@@ -22,6 +22,7 @@ struct fg_limiter {
 	struct fg_shared own; /* where there is no pool */
 	struct fg_limit_memory memory;
 	struct fg_limit_redis *redis; /* owned; NULL: the store is memory */
+	bool is_cluster;
 	struct fg_timer timer;
 	struct fg_limit_counts *counts; /* owned */
 	struct fg_limit_job *jobs;
@@ -60,30 +61,33 @@ unlist_job(struct fg_limit_job *job)
 		job->next->prev = job->prev;
 }
 
-/* Its epochs are Redis's own, so that clocks that differ do no harm. */
 static void
 on_renewed(void *arg, enum fg_err err)
 {
 	struct fg_limit_one *one = arg;
 
-	(void)err;
 	one->is_renewing = false;
+	if (err == FG_OK)
+		one->renewed = fg_loop_clock(one->job->limiter->gw->loop)->mono;
 	if (one->job->is_dropped)
 		fg_limit_job_drop(one->job);
 }
 
-/* What was taken in an epoch that has ended is held in the one that runs, or it would lapse. */
+/* Once an epoch what is held moves to the one that runs, or it would lapse. Epochs are the store's, the pace is ours: clocks that
+   differ do no harm. */
 static void
 renew(struct fg_limit_job *job, size_t i)
 {
 	struct fg_limiter *limiter = job->limiter;
 	struct fg_limit_one *one = &job->one[i];
 	struct fg_limit_ask *ask = &job->asks[i];
+	fg_usec now = fg_loop_clock(limiter->gw->loop)->mono;
 
-	if (!one->is_held || one->is_renewing || ask->hold >= wall(limiter) / ask->limit->quantum)
+	if (!one->is_held || one->is_renewing || now - one->renewed < ask->limit->quantum)
 		return;
 	if (limiter->redis == NULL || one->decided_by == FG_LIMIT_BY_SHARE) {
 		fg_limit_memory_renew(&limiter->memory, ask, 1, wall(limiter));
+		one->renewed = now;
 		return;
 	}
 	one->is_renewing = true;
@@ -120,12 +124,13 @@ fg_limiter_new(struct fg_gateway *gw, void *shared, size_t policies)
 		shared = limiter->own.p;
 	}
 	fg_limit_memory_init(&limiter->memory, shared);
+	limiter->is_cluster = spec != NULL && spec->mode == FG_REDIS_CLUSTER;
 	if (gw->redis != NULL)
-		limiter->redis = fg_limit_redis_new(gw->redis, spec->mode == FG_REDIS_CLUSTER);
+		limiter->redis = fg_limit_redis_new(gw->redis, limiter->is_cluster);
 	if (gw->loop != NULL)
 		fg_timer_init(&limiter->timer, gw->loop, on_timer, limiter);
-	/* A process that only looks has no client. */
-	if (gw->client != NULL)
+	/* A process that only looks has no client; one without limits has nothing to do. */
+	if (gw->client != NULL && policies > 0)
 		fg_timer_start(&limiter->timer, 1);
 	return limiter;
 }
@@ -176,7 +181,7 @@ fg_limit_job_new(struct fg_limiter *limiter, const struct fg_policies *policies,
 		job->one[i].policy = policies->v[i];
 		job->one[i].decided_by = FG_LIMIT_NOT_ASKED;
 		job->one[i].is_held = job->one[i].is_renewing = false;
-		fg_limit_policy_ask(policies->v[i], x, &job->asks[i], is_peek ? &job->one[i].by : NULL);
+		fg_limit_policy_ask(policies->v[i], x, limiter->is_cluster, &job->asks[i], is_peek ? &job->one[i].by : NULL);
 	}
 	return job;
 }
@@ -196,6 +201,7 @@ conclude(struct fg_limit_job *job, bool allowed)
 			continue;
 		ask->hold = ask->result.hold;
 		job->one[i].is_held = true;
+		job->one[i].renewed = fg_loop_clock(job->limiter->gw->loop)->mono;
 		if (!job->is_listed)
 			list_job(job);
 	}

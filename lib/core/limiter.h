@@ -38,6 +38,7 @@ struct fg_limit_job {
 		bool is_held;     /* a concurrency limit's: to be released */
 		bool is_renewing; /* Redis was asked to; job is set then */
 		struct fg_limit_job *job;
+		fg_usec renewed;  /* or taken; monotonic */
 		struct fg_limit share; /* with FG_LIMIT_BY_SHARE: what ask.limit then is */
 	} one[FG_MAX_POLICIES_OF_ROUTE];
 	struct fg_limit_ask asks[FG_MAX_POLICIES_OF_ROUTE]; /* the same, as the store is asked */

@@ -8,11 +8,7 @@
 uint64_t
 fg_name_hash(struct fg_str name)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < name.len; i++)
-		hash = (hash ^ (unsigned char)name.p[i]) * UINT64_C(0x100000001b3);
-	return hash;
+	return fg_str_fnv(FG_FNV_INIT, name);
 }
 
 void

@@ -233,7 +233,7 @@ fg_engine_go_on(struct fg_exchange *x)
 	if (x->front_ops == NULL)
 		return;
 	FG_ASSERT(x->state == FG_X_DECIDING);
-	x->decided = fg_loop_clock(x->gw->loop)->mono;
+	x->decided = fg_clock_mono();
 	if (x->terminal == FG_TERMINAL_FORWARD)
 		fg_forward_start(x);
 	else
@@ -456,7 +456,7 @@ static void
 settle(struct fg_exchange *x)
 {
 	x->state = FG_X_DONE;
-	x->ended = fg_loop_clock(x->gw->loop)->mono;
+	x->ended = fg_clock_mono();
 	give_up_forwarding(x);
 	fg_timer_stop(&x->deadline);
 	fg_engine_end_filters(x);

@@ -1,6 +1,6 @@
 /*
  * Limits are exact: whoever asks, through whichever worker and host, exactly as many requests pass as the limit says. Two
- * pools of two workers on one Redis, or one pool with its memory; 64 connections; again and again.
+ * pools of two workers on one Redis or one Cluster, or one pool with its memory; 64 connections; again and again.
  */
 #include "e2e/e2e.h"
 #include "e2e/load.h"
@@ -8,7 +8,7 @@
 
 enum { ALLOWED = 150, TIMES = 10, CLIENTS = 64, AT_ONCE = 10 };
 
-static struct redis_server *server;
+static struct redis_server *server, *nodes[REDIS_CLUSTER_NODES];
 static struct bed beds[2];
 static const struct front *fronts[2];
 static struct played *service;
@@ -32,7 +32,8 @@ static const char config[] =
     "  log: {rate: 30/1h, by: query:k, algorithm: sliding-window}\n"
     "  fixed: {rate: %d/30d, by: query:k, algorithm: fixed-window}\n"
     "  wide: {rate: 1000000/30d, by: query:k}\n"
-    "  once: {concurrency: %d, by: query:k}\n"
+    "  narrow: {rate: 40/30d, by: [query:k, path]}\n"
+    "  once: {concurrency: %d, by: query:k, lease: 1s}\n"
     "services: {held: \"http://127.0.0.1:%d\"}\n"
     "routes:\n"
     "  token: {path: /token, limits: token, respond: {status: 200, body: ok}}\n"
@@ -41,6 +42,7 @@ static const char config[] =
     "  fixed: {path: /fixed, limits: fixed, respond: {status: 200, body: ok}}\n"
     "  both: {path: /both, limits: [wide, fixed], respond: {status: 200, body: ok}}\n"
     "  wide: {path: /wide, limits: wide, respond: {status: 200, body: ok}}\n"
+    "  apart: {path: /apart, limits: [wide, narrow], respond: {status: 200, body: ok}}\n"
     "  once: {path: /once, limits: once, service: held}\n";
 
 static void
@@ -73,6 +75,31 @@ close_redis(void)
 	good &= bed_close(&beds[1]);
 	played_stop(service);
 	redis_server_stop(server);
+	return good ? 0 : 1;
+}
+
+static int
+open_cluster(void)
+{
+	char store[96];
+
+	redis_cluster_start(nodes);
+	service = played_start(parts);
+	snprintf(store, sizeof(store), "store: {url: redis+cluster://127.0.0.1:%d, deadline: 5s}\n", redis_server_port(nodes[0]));
+	open_bed(0, store);
+	open_bed(1, store);
+	return 0;
+}
+
+static int
+close_cluster(void)
+{
+	bool good = bed_close(&beds[0]);
+
+	good &= bed_close(&beds[1]);
+	played_stop(service);
+	for (size_t i = 0; i < REDIS_CLUSTER_NODES; i++)
+		redis_server_stop(nodes[i]);
 	return good ? 0 : 1;
 }
 
@@ -178,6 +205,41 @@ two_limits(void)
 }
 
 
+struct left {
+	unsigned k;
+	const char *expected;
+};
+
+static bool
+wide_has_left(void *arg)
+{
+	const struct left *left = arg;
+	const char *argv[] = {bed_program(), "limits", "show", "-c", beds[0].config, "--limit", "wide", "--json", NULL, NULL};
+	char key[16], *said;
+	bool found;
+
+	snprintf(key, sizeof(key), "%u", left->k);
+	argv[8] = key;
+	found = bed_run(&beds[0], &said, argv) == 0 && strstr(said, left->expected) != NULL;
+	free(said);
+	return found;
+}
+
+/* They count by different things: in a Cluster they lie in different slots. */
+static void
+two_limits_that_lie_apart(void)
+{
+	for (int i = 0; i < TIMES; i++) {
+		struct left left = {turn(), "\"remaining\":999960,"};
+		char target[64];
+
+		snprintf(target, sizeof(target), "/apart?k=%u", left.k);
+		CU_ASSERT_EQUAL(pass(target), 40);
+		/* What was given back may still be on its way. */
+		CU_ASSERT(bed_wait(wide_has_left, &left));
+	}
+}
+
 static bool
 has_requests(void *arg)
 {
@@ -213,6 +275,26 @@ concurrency(void)
 	}
 }
 
+/* They are held far longer than the lease, and so renewed; then given back. */
+static void
+places_outlive_their_lease(void)
+{
+	int64_t until = bed_now_ms() + 3000;
+	unsigned before = played_requests(service);
+	struct load *load;
+	char target[64];
+
+	snprintf(target, sizeof(target), "/once?k=%u", turn());
+	gate_reset(&hold);
+	load = load_start(fronts[0], target, CLIENTS);
+	CU_ASSERT(gate_wait_waiting(&hold, AT_ONCE));
+	while (bed_now_ms() < until && played_requests(service) - before == AT_ONCE)
+		CU_ASSERT_EQUAL(get(fronts[1], target)->status, 429);
+	CU_ASSERT_EQUAL(played_requests(service) - before, AT_ONCE);
+	gate_open(&hold, 100000000);
+	CU_ASSERT(load_stop(load).good >= AT_ONCE);
+}
+
 static bool
 shares_add_up(void *arg)
 {
@@ -246,7 +328,9 @@ add_scenes(CU_pSuite suite)
 	ADD_SCENE(suite, sliding_window_with_a_log);
 	ADD_SCENE(suite, fixed_window);
 	ADD_SCENE(suite, two_limits);
+	ADD_SCENE(suite, two_limits_that_lie_apart);
 	ADD_SCENE(suite, concurrency);
+	ADD_SCENE(suite, places_outlive_their_lease);
 }
 
 void
@@ -256,5 +340,6 @@ suite_limit_exact(void)
 
 	add_scenes(suite);
 	ADD_SCENE(suite, without_redis_the_shares_add_up);
+	add_scenes(add_suite("limit_exact_cluster", open_cluster, close_cluster));
 	add_scenes(add_suite("limit_exact_memory", open_memory, close_memory));
 }

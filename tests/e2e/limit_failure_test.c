@@ -139,7 +139,20 @@ expect_recovery(void)
 static void
 all_is_well(void)
 {
-	expect_recovery();
+	char target[64], *said;
+	const char *explain[] = {bed_program(), "explain", "-c", bed.config, "GET", target, NULL};
+
+	CU_ASSERT(bed_wait(counts_again, NULL));
+	snprintf(target, sizeof(target), "/local?k=%u", turn(true));
+	for (int i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(bed_run(&bed, &said, explain), 0);
+		CU_ASSERT(strstr(said, "allowed: local by query:k=") != NULL);
+		CU_ASSERT(strstr(said, "3 of 4 would be left") != NULL);
+		free(said);
+	}
+	for (int i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(ask_for("local")->status, 200);
+	CU_ASSERT_EQUAL(ask_for("local")->status, 429);
 	CU_ASSERT_EQUAL(ask_for("deny")->status, 200);
 	CU_ASSERT_EQUAL(ask_for("once")->status, 200);
 }

@@ -95,7 +95,7 @@ make_key(struct fg_limit_key *key, const struct fg_limit *limit, unsigned number
 
 	fg_arena_init(&arena, 1 << 16, NULL, 0);
 	fg_limit_id(id, (struct fg_str){name, 1}, limit);
-	fg_limit_key_make(key, id, &part, 1, &arena);
+	fg_limit_key_make(key, id, &part, 1, true, &arena);
 	fg_arena_fini(&arena);
 }
 

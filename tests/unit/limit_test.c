@@ -477,7 +477,7 @@ keys_are_injective(void)
 		fg_limit_id(id, FG_STR("per-user"), &limits[i]);
 		for (size_t k = 0; k < 5; k++)
 			for (size_t n = 1; n <= 2; n++)
-				fg_limit_key_make(&keys[count++], id, parts[k], n, &arena);
+				fg_limit_key_make(&keys[count++], id, parts[k], n, true, &arena);
 	}
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < i; k++)

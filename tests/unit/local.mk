@@ -8,8 +8,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/prometheus.c tests/unit/prometheus.h \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
-	tests/unit/auth_test.c \
-	tests/unit/auth_api_key_test.c \
+	tests/unit/auth_test.c tests/unit/auth_jwt_test.c \
+	tests/unit/auth_api_key_test.c tests/unit/auth_api_key_store_test.c \
 	tests/unit/auth_basic_test.c tests/unit/auth_client_certificate_test.c tests/unit/auth_forward_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
@@ -34,7 +34,9 @@ tests_unit_unit_SOURCES = \
 	tests/unit/limit_test.c \
 	tests/unit/limit_memory_test.c \
 	tests/unit/limit_policy_test.c \
+	tests/unit/limiter_test.c \
 	tests/unit/limit_store_test.c \
+	tests/unit/key_source_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	tests/unit/offload_test.c \
@@ -47,8 +49,9 @@ tests_unit_unit_SOURCES = \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	tests/unit/service_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
-	tests/unit/stats_test.c \
 	tests/unit/targets_test.c \
+	tests/unit/revocation_test.c \
+	tests/unit/stats_test.c tests/unit/stats_cells_test.c \
 	tests/unit/token_scene.h tests/unit/token_attack_test.c \
 	tests/unit/token_cache_test.c \
 	tests/unit/token_claims_test.c tests/unit/token_key_test.c \

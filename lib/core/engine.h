@@ -48,6 +48,8 @@ void fg_forward_start(struct fg_exchange *x);
 void fg_forward_call(struct fg_exchange *x);
 /* A deadline has passed, of the exchange or of a step of it. True: the exchange goes on with another try. */
 bool fg_forward_on_deadline(struct fg_exchange *x, enum fg_err err);
+/* The Host that the target's service is told. */
+struct fg_str fg_forward_host(const struct fg_exchange *x, const struct fg_target *target);
 /* Gives up what is under way. */
 void fg_forward_stop(struct fg_exchange *x);
 /* More body is there, or its end. */
@@ -56,6 +58,9 @@ void fg_forward_on_writable(struct fg_exchange *x);
 
 /* ---- forward_try.c */
 
+/* fg_service_pick() of that service for this request. */
+FG_MUST_CHECK enum fg_err fg_forward_pick(struct fg_exchange *x, const struct fg_service *service,
+    const struct fg_tried *tried, const struct fg_target **target, fg_usec *wait);
 /* Picks x->target. Not FG_OK: nobody is there; somebody may be after *wait. */
 FG_MUST_CHECK enum fg_err fg_try_first(struct fg_exchange *x, fg_usec *wait);
 /* What became of the try; the first word counts. */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "core/access_log.h"
 #include "core/config.h"
+#include "core/mirror.h"
 #include "core/pool_memory.h"
 #include "core/stats.h"
 #include "filter/filter.h"
@@ -50,6 +51,7 @@ void
 fg_gateway_fini(struct fg_gateway *gw)
 {
 	FG_ASSERT(gw->live == NULL);
+	fg_mirror_end_all(gw);
 	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
 		if (gw->filter_state[i] != NULL)
 			fg_filter_types[i]->worker_stop(gw->filter_state[i]);

@@ -34,6 +34,8 @@ struct fg_exchange;
 struct fg_filter;
 struct fg_identity;
 struct fg_log;
+struct fg_mirror;
+struct fg_mirror_call;
 struct fg_pool_memory;
 struct fg_redis;
 struct fg_retry;
@@ -63,6 +65,8 @@ struct fg_gateway {
 	unsigned spare_count;
 	uint64_t id_prefix, id_count; /* of request ids */
 	void *filter_state[FG_MAX_FILTERS];     /* of each filter in this worker, in the order of fg_filter_types */
+	struct fg_mirror_call *mirrors;         /* owned: copies in flight */
+	unsigned mirror_count;
 	bool draining;
 };
 
@@ -210,6 +214,7 @@ struct fg_exchange {
 	unsigned tries;                   /* so far */
 	bool is_trying, is_judged;        /* it counts as in flight; its target was told what became of it */
 	struct fg_retry *retry;           /* NULL: the service has none */
+	struct fg_mirror *mirror;         /* a copy whose body is not complete yet; NULL: none */
 
 	/* waiting */
 	const char *waiting_on;           /* constant: "service orders", "redis"; NULL: nothing */

@@ -7,19 +7,20 @@
 #include <stdio.h>
 
 #include "core/config.h"
+#include "core/mirror.h"
 #include "core/service.h"
 #include "core/targets.h"
 
 /* ---- the request */
 
-static struct fg_str
-host_for_service(const struct fg_exchange *x)
+struct fg_str
+fg_forward_host(const struct fg_exchange *x, const struct fg_target *target)
 {
-	switch (x->service->host_mode) {
+	switch (target->service->host_mode) {
 	case FG_HOST_TARGET:
-		return x->target->authority;
+		return target->authority;
 	case FG_HOST_NAME:
-		return x->service->host_name;
+		return target->service->host_name;
 	case FG_HOST_PRESERVE:
 		break;
 	}
@@ -33,7 +34,7 @@ call_headers(struct fg_exchange *x, size_t *count)
 	struct fg_call_header *out = fg_arena_alloc(&x->arena, (headers->count + 1) * sizeof(*out));
 	size_t n = 0;
 
-	out[n++] = (struct fg_call_header){.name = FG_STR("Host"), .value = host_for_service(x)};
+	out[n++] = (struct fg_call_header){.name = FG_STR("Host"), .value = fg_forward_host(x, x->target)};
 	for (size_t i = 0; i < headers->count; i++)
 		if (headers->v[i].id != FG_HDR_HOST && headers->v[i].id != FG_HDR_CONTENT_LENGTH)
 			out[n++] = (struct fg_call_header){.name = headers->v[i].name, .value = headers->v[i].value};
@@ -95,6 +96,7 @@ on_send(void *arg, char *buf, size_t size, size_t *len)
 		fg_try_keep(x, (struct fg_str){buf, n});
 	}
 	fg_buf_consume(&x->body, n);
+	fg_mirror_body(x, (struct fg_str){buf, n}, x->body_last && x->body.len == 0);
 	*len = n;
 	if (x->body_last && x->body.len == 0)
 		wait_while_sending(x, x->head_sent ? FG_WAIT_SERVICE_BODY : FG_WAIT_RESPONSE);
@@ -278,6 +280,7 @@ fg_forward_start(struct fg_exchange *x)
 	}
 	x->state = FG_X_FORWARDING;
 	x->called = fg_loop_clock(x->gw->loop)->mono;
+	fg_mirror_start(x);
 	fg_forward_call(x);
 }
 
@@ -306,4 +309,5 @@ fg_forward_stop(struct fg_exchange *x)
 		fg_call_cancel(x->call);
 	x->call = NULL;
 	fg_try_stop(x);
+	fg_mirror_stop(x);
 }

@@ -45,20 +45,21 @@ count_in_flight(void *arg, const struct fg_target *target)
 
 /* A variable that is absent gives way to the client's address, as it does for limits. */
 static uint64_t
-hash_of(struct fg_exchange *x)
+hash_of(struct fg_exchange *x, const struct fg_service *service)
 {
-	return x->service->balance == FG_BALANCE_HASH ? fg_var_hash(x->service->hash_by, x->service->hash_by_count, x) : 0;
+	return service->balance == FG_BALANCE_HASH ? fg_var_hash(service->hash_by, service->hash_by_count, x) : 0;
 }
 
-static enum fg_err
-pick(struct fg_exchange *x, const struct fg_tried *tried, const struct fg_target **target, fg_usec *wait)
+enum fg_err
+fg_forward_pick(struct fg_exchange *x, const struct fg_service *service, const struct fg_tried *tried,
+    const struct fg_target **target, fg_usec *wait)
 {
 	struct fg_gateway *gw = x->gw;
 	const struct fg_pick pick = {
-	    .service = x->service,
-	    .state = &gw->service_state[x->service->index],
+	    .service = service,
+	    .state = &gw->service_state[service->index],
 	    .tried = tried,
-	    .hash = hash_of(x),
+	    .hash = hash_of(x, service),
 	    .now = fg_loop_clock(gw->loop)->mono,
 	    .in_flight = count_in_flight,
 	    .arg = gw,
@@ -255,7 +256,8 @@ pick_again(struct fg_exchange *x, const struct fg_target **target)
 {
 	fg_usec wait;
 
-	return pick(x, &x->retry->tried, target, &wait) == FG_OK || pick(x, NULL, target, &wait) == FG_OK;
+	return fg_forward_pick(x, x->service, &x->retry->tried, target, &wait) == FG_OK ||
+	    fg_forward_pick(x, x->service, NULL, target, &wait) == FG_OK;
 }
 
 static void
@@ -308,7 +310,7 @@ enum fg_err
 fg_try_first(struct fg_exchange *x, fg_usec *wait)
 {
 	const struct fg_target *target;
-	enum fg_err err = pick(x, NULL, &target, wait);
+	enum fg_err err = fg_forward_pick(x, x->service, NULL, &target, wait);
 
 	if (err != FG_OK)
 		return err;

@@ -28,6 +28,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/limit_redis.c lib/core/limit_redis.h \
 	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \
+	lib/core/mirror.c lib/core/mirror.h \
 	lib/core/name_table.c lib/core/name_table.h \
 	lib/core/pipeline.c \
 	lib/core/pool_memory.c lib/core/pool_memory.h \

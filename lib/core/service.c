@@ -287,3 +287,22 @@ fg_failure_set_has_status(const struct fg_failure_set *set, int status)
 
 	return status >= 100 && status < 600 && (set->statuses[bit / 64] >> bit % 64 & 1) != 0;
 }
+
+/* ---- splits */
+
+const struct fg_service *
+fg_split_pick(const struct fg_split *splits, size_t count, uint64_t number)
+{
+	uint64_t total = 0, left;
+
+	for (size_t i = 0; i < count; i++)
+		total += (uint64_t)splits[i].weight;
+	FG_ASSERT(total > 0);
+	left = mix(number) % total;
+	for (size_t i = 0; i < count; i++) {
+		if (left < (uint64_t)splits[i].weight)
+			return splits[i].service;
+		left -= (uint64_t)splits[i].weight;
+	}
+	return splits[0].service;
+}

@@ -110,6 +110,15 @@ struct fg_service {
 	struct fg_stats_series *stats; /* set by fg_stats_attach(); NULL counts nothing */
 };
 
+/* A service's share of a route's requests. */
+struct fg_split {
+	const struct fg_service *service;
+	int weight; /* 0: none */
+};
+
+/* The service for a number, the same for the same; at least one weight is above 0. */
+const struct fg_service *fg_split_pick(const struct fg_split *splits, size_t count, uint64_t number);
+
 /* What one worker remembers of one service between requests; zeroed at first. */
 struct fg_service_state {
 	int64_t *credit; /* one a target: smooth weighted round-robin */

@@ -256,6 +256,47 @@ kinds_of_failure(void)
 }
 
 static void
+shares_of_services(void)
+{
+	struct fg_service services[3];
+	struct fg_split splits[] = {{&services[0], 95}, {&services[1], 5}, {&services[2], 0}};
+	const struct fg_service *before[10000];
+	unsigned counts[3] = {0}, moved = 0;
+
+	for (unsigned i = 0; i < FG_ARRAY_LEN(before); i++) {
+		before[i] = fg_split_pick(splits, 3, i);
+		counts[before[i] - services]++;
+		CU_ASSERT_PTR_EQUAL(fg_split_pick(splits, 3, i), before[i]);
+	}
+	CU_ASSERT(counts[1] > 430 && counts[1] < 570);
+	CU_ASSERT_EQUAL(counts[2], 0);
+	/* A share that grows takes nobody back that it had. */
+	splits[0].weight = 90;
+	splits[1].weight = 10;
+	for (unsigned i = 0; i < FG_ARRAY_LEN(before); i++) {
+		const struct fg_service *now = fg_split_pick(splits, 3, i);
+
+		CU_ASSERT(now == before[i] || now == &services[1]);
+		moved += now != before[i];
+	}
+	CU_ASSERT(moved > 430 && moved < 570);
+}
+
+static void
+wrong_shares(void)
+{
+	EXPECT_ERRORS("version: 1\nservices: {a: http://x, b: http://y}\nroutes: {r: {path: /, split: {a: 0, b: 0}}}\n",
+	    "f:3:30: routes.r.split: sends nothing anywhere; one weight at least is above 0\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: http://x, b: http://y}\nroutes: {r: {path: /, service: a, split: {b: 1}}}\n",
+	    "f:3:35: routes.r.split: a route has one of service, split and respond\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: http://x, b: http://y}\nroutes: {r: {path: /, service: a, split-by: ip}}\n",
+	    "f:3:35: routes.r.split-by: is of no use without split:\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: http://x}\nroutes: {r: {path: /, respond: {}, mirror: {service: b}}}\n",
+	    "f:3:36: routes.r.mirror: a route with respond sends nothing that could be mirrored\n"
+	    "f:3:54: routes.r.mirror.service: there is no service \"b\"; define it under services:\n");
+}
+
+static void
 wrong_keys(void)
 {
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hash-by: ip, retry: {on: [conect, 200], budget: 20}}}\n",
@@ -313,6 +354,8 @@ suite_service(void)
 	ADD_TEST(suite, nobody_has_more_than_his_share);
 	ADD_TEST(suite, who_came_back_gets_little_at_first);
 	ADD_TEST(suite, kinds_of_failure);
+	ADD_TEST(suite, shares_of_services);
+	ADD_TEST(suite, wrong_shares);
 	ADD_TEST(suite, wrong_keys);
 	ADD_TEST(suite, what_keys_make);
 }

@@ -228,7 +228,8 @@ fg_targets_start_worker(struct fg_targets *targets, unsigned slot)
 {
 	uint32_t slots = atomic_load(&targets->shared->slots);
 
-	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++)
+	/* The last slot is shared by those that found none: what stands there is not the newcomer's. */
+	for (uint32_t n = 0; slot < FG_STATS_MAX_WORKERS - 1 && n < fg_name_table_count(&targets->table); n++)
 		atomic_store_explicit(&row_of(targets, slot)[n], 0, memory_order_relaxed);
 	while (slots < slot + 1 && !atomic_compare_exchange_weak(&targets->shared->slots, &slots, slot + 1))
 		;

@@ -5,9 +5,11 @@
 
 /* One record as it is now. */
 struct view {
+	const struct fg_targets *targets;
+	const struct fg_stats *stats;
 	const struct fg_target_state *state;
 	struct fg_str service, url; /* url empty: the service as a whole */
-	unsigned in_flight;
+	uint32_t number;
 };
 
 /* False: a record that the configuration in use does not have, or the second of a name. */
@@ -24,13 +26,9 @@ view_take(struct view *view, const struct fg_targets *targets, const struct fg_s
 	fg_stats_get_pool(stats, &pool);
 	name = fg_str_from(head->name);
 	space = fg_str_find(name, ' ');
-	*view = (struct view){.state = &targets->shared->states[n].state,
+	*view = (struct view){.targets = targets, .stats = stats, .number = n, .state = &targets->shared->states[n].state,
 	    .service = fg_str_slice(name, 0, space), .url = fg_str_slice(name, space + 1, name.len)};
-	if (atomic_load(&view->state->generation) < pool.generation)
-		return false;
-	if (view->url.len > 0)
-		view->in_flight = fg_targets_count_in_flight(targets, stats, n);
-	return true;
+	return atomic_load(&view->state->generation) >= pool.generation;
 }
 
 static const char *
@@ -55,7 +53,7 @@ breaker_word(const struct fg_target_state *state)
 static uint64_t
 get_in_flight(const struct view *view)
 {
-	return view->in_flight;
+	return fg_targets_count_in_flight(view->targets, view->stats, view->number);
 }
 
 static uint64_t
@@ -194,10 +192,10 @@ fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *
 			fg_buf_printf(out, "\n%-40s %-8s %-10s %10s %10s %10s\n", "target", "state", "breaker", "in flight",
 			    "requests", "failures");
 		first = false;
-		fg_buf_printf(out, FG_STR_FMT " " FG_STR_FMT "%*s %-8s %-10s %10u %10llu %10llu\n", FG_STR_ARG(view.service),
+		fg_buf_printf(out, FG_STR_FMT " " FG_STR_FMT "%*s %-8s %-10s %10llu %10llu %10llu\n", FG_STR_ARG(view.service),
 		    FG_STR_ARG(view.url), view.service.len + view.url.len < 39 ? 39 - (int)(view.service.len + view.url.len) : 0, "",
-		    state_word(view.state), breaker_word(view.state), view.in_flight, (unsigned long long)get_requests(&view),
-		    (unsigned long long)get_failures(&view));
+		    state_word(view.state), breaker_word(view.state), (unsigned long long)get_in_flight(&view),
+		    (unsigned long long)get_requests(&view), (unsigned long long)get_failures(&view));
 	}
 }
 
@@ -215,8 +213,8 @@ fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *
 		fg_buf_add_json(out, view.service);
 		fg_buf_add(out, FG_STR("\",\"target\":\""));
 		fg_buf_add_json(out, view.url);
-		fg_buf_printf(out, "\",\"state\":\"%s\",\"breaker\":\"%s\",\"in_flight\":%u,\"requests\":%llu,\"failures\":%llu}",
-		    state_word(view.state), breaker_word(view.state), view.in_flight, (unsigned long long)get_requests(&view),
-		    (unsigned long long)get_failures(&view));
+		fg_buf_printf(out, "\",\"state\":\"%s\",\"breaker\":\"%s\",\"in_flight\":%llu,\"requests\":%llu,\"failures\":%llu}",
+		    state_word(view.state), breaker_word(view.state), (unsigned long long)get_in_flight(&view),
+		    (unsigned long long)get_requests(&view), (unsigned long long)get_failures(&view));
 	}
 }

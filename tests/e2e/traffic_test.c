@@ -333,8 +333,10 @@ static void *
 ask_until_it_arrives(void *arg)
 {
 	(void)arg;
-	while (atomic_load(&asked) == 0)
+	while (atomic_load(&asked) == 0) {
 		get(stage.fronts[0], "/back/answer");
+		http_forget_all();
+	}
 	return NULL;
 }
 
@@ -420,6 +422,40 @@ probes_take_a_target_out_and_in(void)
 }
 
 static bool
+storm_has_in_flight(void *arg)
+{
+	char series[160];
+
+	snprintf(series, sizeof(series), "faregate_target_in_flight{service=\"storm\",target=\"http://127.0.0.1:%d\"}",
+	    played_port(stage.a));
+	return bed_metric(stage.fronts[0], series) == *(double *)arg;
+}
+
+static void *
+ask_storm(void *arg)
+{
+	(void)arg;
+	get(stage.fronts[0], "/storm/answer");
+	http_forget_all();
+	return NULL;
+}
+
+static void
+what_is_in_flight_is_known(void)
+{
+	double one = 1, none = 0;
+	pthread_t client;
+
+	gate_reset(&hold);
+	atomic_store(&answer, 0);
+	CU_ASSERT_FATAL(pthread_create(&client, NULL, ask_storm, NULL) == 0);
+	CU_ASSERT(bed_wait(storm_has_in_flight, &one));
+	gate_open(&hold, 1);
+	pthread_join(client, NULL);
+	CU_ASSERT(bed_wait(storm_has_in_flight, &none));
+}
+
+static bool
 runs(const char *command, const char *target)
 {
 	const char *const argv[] = {bed_program(), command, "-c", stage.bed.config, "watched", target, NULL};
@@ -486,6 +522,7 @@ suite_traffic(void)
 	ADD_SCENE(suite, a_reload_keeps_what_is_known);
 	ADD_SCENE(suite, a_dead_worker_keeps_no_breaker_open);
 	ADD_SCENE(suite, probes_take_a_target_out_and_in);
+	ADD_SCENE(suite, what_is_in_flight_is_known);
 	ADD_SCENE(suite, a_drained_target_is_left_alone);
 	ADD_SCENE(suite, the_same_user_meets_the_same_target);
 }

@@ -209,7 +209,7 @@ on_end(void *arg, enum fg_err err)
 	enum fg_failure failure;
 
 	fg_call_get_times(x->call, &times);
-	x->connected = times.connected;
+	x->connected = times.connected > 0 ? x->sent_at + times.connected : 0;
 	x->call = NULL;
 	if (err == FG_OK && !x->head_sent)
 		err = FG_ERR_SERVICE_RESPONSE_INVALID;

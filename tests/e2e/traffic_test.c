@@ -75,6 +75,14 @@ count_and_reset(struct played_conn *conn, struct played_request *request)
 }
 
 static void
+say_ok_and_close(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	say_reply(conn, 200, "Connection: close\r\n", "ok");
+	say_close(conn);
+}
+
+static void
 say_try_soon(struct played_conn *conn, struct played_request *request)
 {
 	(void)request;
@@ -83,7 +91,8 @@ say_try_soon(struct played_conn *conn, struct played_request *request)
 
 static const struct played_part parts_a[] = {
     {"/answer", say_answer, false}, {"/health", say_health_of_a, false}, {"/hang", say_nothing, false},
-    {"/reset", count_and_reset, false}, {"/moody", reset_or_echo, false}, {"/later", say_try_soon, false}, {"/echo", say_echo, false},
+    {"/reset", count_and_reset, false}, {"/moody", reset_or_echo, false}, {"/later", say_try_soon, false}, {"/closing", say_ok_and_close, false},
+    {"/echo", say_echo, false},
     {NULL, say_ok_as_a, false}};
 static const struct played_part parts_b[] = {
     {"/reset", count_and_reset, false}, {"/moody", reset_or_echo, false}, {"/echo", say_echo, false}, {NULL, say_ok, false}};
@@ -285,6 +294,24 @@ a_storm_stays_within_its_budget(void)
 	/* A service that wants to be left alone for long is. */
 	CHECK(front, get(front, "/storm/later")->status == 503);
 	CHECK(front, bed_metric(front, "faregate_retries_refused_total{service=\"storm\"}") == refused);
+}
+
+/* Each answer uses up a connection, so that sooner or later one has to be made. */
+static void
+the_log_says_how_long_connecting_took(void)
+{
+	EACH_FRONT(&stage, front) {
+		double took = -1;
+
+		for (int i = 0; took < 0 && i < 100; i++) {
+			char *line = bed_log_line(&stage.bed, get(front, "/storm/closing")->id);
+			const char *at = line == NULL ? NULL : strstr(line, "\"connect_ms\":");
+
+			took = at == NULL ? -1 : strtod(at + strlen("\"connect_ms\":"), NULL);
+			free(line);
+		}
+		CHECK(front, took > 0 && took < 1000);
+	}
 }
 
 /* The two workers count together. */
@@ -518,6 +545,7 @@ suite_traffic(void)
 	ADD_SCENE(suite, bodies_are_sent_again_whole);
 	ADD_SCENE(suite, a_hung_target_costs_one_timeout_once);
 	ADD_SCENE(suite, a_storm_stays_within_its_budget);
+	ADD_SCENE(suite, the_log_says_how_long_connecting_took);
 	ADD_SCENE(suite, a_breaker_opens_once_for_all_workers);
 	ADD_SCENE(suite, a_reload_keeps_what_is_known);
 	ADD_SCENE(suite, a_dead_worker_keeps_no_breaker_open);

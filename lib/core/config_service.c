@@ -8,6 +8,7 @@
 #include "core/config_internal.h"
 #include "core/limit_policy.h"
 #include "core/targets.h"
+#include "core/value_keys.h"
 
 #define ONE_DAY (INT64_C(86400) * FG_US_PER_S)
 #define URL_FORM "http://HOST[:PORT] or https://HOST[:PORT]"
@@ -279,6 +280,9 @@ static const struct fg_conf_key service_keys[] = {
 	.preset = "30s", .help = "from the request sent until the response's headers; then 504 service_timeout"},
     {"idle-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, idle_timeout), .min = FG_US_PER_MS, .max = ONE_DAY,
 	.preset = "60s", .help = "between two bytes, either way; then service_idle_timeout"},
+    {"deadline-header", FG_CONF_STRING, FG_CONF_AT(struct fg_service, deadline_header), .max = 64,
+	.check = fg_value_check_header_name, .form = "a header name", .shown_preset = "none",
+	.help = "tells the service how many milliseconds of the route's timeout are left; a client's own is removed"},
     {"host", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_service), .parse = parse_host, .preset = "preserve",
 	.form = "preserve, target or a host name", .schema = "\"type\": \"string\"",
 	.help = "the Host that the service sees: the client's, the target's, or that name"},

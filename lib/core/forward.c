@@ -27,17 +27,29 @@ fg_forward_host(const struct fg_exchange *x, const struct fg_target *target)
 	return x->req.authority;
 }
 
+static uint64_t
+ms_left(const struct fg_exchange *x)
+{
+	fg_usec left = x->total_deadline - fg_loop_clock(x->gw->loop)->mono;
+
+	return left > 0 ? (uint64_t)left / FG_US_PER_MS : 0;
+}
+
 static struct fg_call_header *
 call_headers(struct fg_exchange *x, size_t *count)
 {
 	const struct fg_headers *headers = &x->req.headers;
-	struct fg_call_header *out = fg_arena_alloc(&x->arena, (headers->count + 1) * sizeof(*out));
+	struct fg_str deadline = x->service->deadline_header;
+	struct fg_call_header *out = fg_arena_alloc(&x->arena, (headers->count + 2) * sizeof(*out));
 	size_t n = 0;
 
 	out[n++] = (struct fg_call_header){.name = FG_STR("Host"), .value = fg_forward_host(x, x->target)};
 	for (size_t i = 0; i < headers->count; i++)
-		if (headers->v[i].id != FG_HDR_HOST && headers->v[i].id != FG_HDR_CONTENT_LENGTH)
+		if (headers->v[i].id != FG_HDR_HOST && headers->v[i].id != FG_HDR_CONTENT_LENGTH &&
+		    (deadline.len == 0 || !fg_str_ieq(headers->v[i].name, deadline)))
 			out[n++] = (struct fg_call_header){.name = headers->v[i].name, .value = headers->v[i].value};
+	if (deadline.len > 0 && x->total_deadline != 0)
+		out[n++] = (struct fg_call_header){.name = deadline, .value = fg_arena_u64(&x->arena, ms_left(x))};
 	*count = n;
 	return out;
 }

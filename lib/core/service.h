@@ -101,6 +101,7 @@ struct fg_service {
 	fg_usec connect_timeout;
 	fg_usec response_timeout; /* from the end of sending until the response's headers */
 	fg_usec idle_timeout;     /* between two bytes, either way */
+	struct fg_str deadline_header; /* tells the service how many ms are left; empty: none */
 	enum fg_host_mode host_mode;
 	struct fg_str host_name; /* for FG_HOST_NAME */
 	bool http2;

@@ -128,6 +128,7 @@ init(void)
 	    "    retry: {attempts: 2, backoff: 1ms}\n"
 	    "    breaker: {failures: 1, open-for: 60s}\n"
 	    "  storm:\n"
+	    "    deadline-header: X-Left-Ms\n"
 	    "    targets: [\"http://127.0.0.1:%d\"]\n"
 	    "    retry: {attempts: 3, budget: 20%%, backoff: 0}\n"
 	    "  guarded:\n"
@@ -150,6 +151,7 @@ init(void)
 	    "  keyed: {path: /keyed/*, service: keyed, strip-prefix: /keyed}\n"
 	    "  hung: {path: /hung/*, service: hung, strip-prefix: /hung}\n"
 	    "  storm: {path: /storm/*, service: storm, strip-prefix: /storm}\n"
+	    "  timed: {path: /timed/*, service: storm, strip-prefix: /timed, timeout: 20s}\n"
 	    "  guarded: {path: /guarded/*, service: guarded, strip-prefix: /guarded}\n"
 	    "  back: {path: /back/*, service: back, strip-prefix: /back}\n"
 	    "  watched: {path: /watched/*, service: watched, strip-prefix: /watched}\n"
@@ -294,6 +296,21 @@ a_storm_stays_within_its_budget(void)
 	/* A service that wants to be left alone for long is. */
 	CHECK(front, get(front, "/storm/later")->status == 503);
 	CHECK(front, bed_metric(front, "faregate_retries_refused_total{service=\"storm\"}") == refused);
+}
+
+static void
+a_service_is_told_how_long_it_has(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply = ask(front, "GET", "/timed/echo", "X-Left-Ms: 99999999\r\n", NULL);
+		const char *at = strstr(reply->body, "X-Left-Ms: ");
+		long left = at == NULL ? -1 : strtol(at + strlen("X-Left-Ms: "), NULL, 10);
+
+		CHECK(front, left > 0 && left <= 20000);
+		CHECK(front, at != NULL && strstr(at + 1, "X-Left-Ms") == NULL);
+		/* Nobody counts there, and the client has no say. */
+		CHECK(front, !http_body_has(ask(front, "GET", "/storm/echo", "X-Left-Ms: 99999999\r\n", NULL), "X-Left-Ms"));
+	}
 }
 
 /* Each answer uses up a connection, so that sooner or later one has to be made. */
@@ -545,6 +562,7 @@ suite_traffic(void)
 	ADD_SCENE(suite, bodies_are_sent_again_whole);
 	ADD_SCENE(suite, a_hung_target_costs_one_timeout_once);
 	ADD_SCENE(suite, a_storm_stays_within_its_budget);
+	ADD_SCENE(suite, a_service_is_told_how_long_it_has);
 	ADD_SCENE(suite, the_log_says_how_long_connecting_took);
 	ADD_SCENE(suite, a_breaker_opens_once_for_all_workers);
 	ADD_SCENE(suite, a_reload_keeps_what_is_known);

@@ -13,7 +13,9 @@
 #include "core/exchange.h"
 #include "core/log_sink.h"
 #include "core/pool_memory.h"
+#include "core/probe.h"
 #include "core/stats.h"
+#include "core/targets.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/front.h"
 
@@ -141,6 +143,7 @@ fg_worker_run(const struct fg_worker_spec *spec)
 {
 	struct worker worker = {.spec = spec};
 	struct fg_access_log *access_log = NULL;
+	struct fg_probes *probes;
 
 	if (fg_log_sink_new(&worker.log_sink, FG_STR("stderr"), spec->memory->stats) != FG_OK)
 		return FG_EXIT_ENVIRONMENT;
@@ -157,11 +160,15 @@ fg_worker_run(const struct fg_worker_spec *spec)
 	fg_gateway_init(&worker.gw, spec->config, worker.loop, worker.client, &worker.log);
 	worker.gw.access_log = access_log;
 	worker.gw.stats = spec->memory->stats;
+	worker.gw.targets = spec->memory->targets;
 	worker.gw.worker = spec->slot;
+	fg_targets_start_worker(worker.gw.targets, spec->slot);
 	fg_gateway_start_filters(&worker.gw, spec->memory);
+	probes = fg_probes_start(&worker.gw);
 
 	serve(&worker);
 
+	fg_probes_stop(probes);
 	fg_gateway_fini(&worker.gw);
 	fg_client_free(worker.client);
 	fg_loop_free(worker.loop);

@@ -15,9 +15,14 @@
 /* ---- processes */
 #define FG_MAX_WORKERS 255 /* of one configuration; while it reloads, a pool has twice as many (core/stats.h) */
 
+#define FG_MAX_SHARED_TARGETS 16384 /* services and targets whose state a pool shares; of others each worker has its own */
+
 /* ---- bodies in flight, each exchange */
 #define FG_BODY_BUFFER_BYTES (64 * 1024) /* request body read ahead of the service */
 #define FG_WRITE_PIECE_BYTES (32 * 1024) /* written to the web server for one readiness */
+#define FG_MAX_REPLAY_BYTES (64 * 1024)  /* of a request's body, kept for a retry or a mirror; a longer one is not repeated */
+#define FG_MAX_MIRRORS 64                 /* copies in flight of one worker; more are left out, and counted */
+#define FG_MAX_MIRROR_ANSWER_BYTES (64 * 1024) /* read to keep the connection; a longer answer is cut off */
 
 /* ---- waiting for the client, where no service's idle-timeout says how long (microseconds) */
 #define FG_CLIENT_IDLE_USEC (60 * 1000000)

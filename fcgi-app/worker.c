@@ -6,7 +6,9 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "core/access_log.h"
 #include "core/config.h"
@@ -22,6 +24,8 @@
 enum {
 	MOST_IDLE_CONNECTIONS = 1024,            /* to services */
 	MOST_IDLE_US = 30 * FG_US_PER_S,         /* services that close earlier are found out before they are used */
+	/* An exchange has a connection on either side; files, the store and fetches take the rest. */
+	MOST_DESCRIPTORS = 2 * FG_MAX_CONNECTIONS + MOST_IDLE_CONNECTIONS + 512,
 };
 
 struct worker {
@@ -138,6 +142,18 @@ serve(struct worker *worker)
 	fg_loop_turn(worker->loop, false);
 }
 
+/* The soft limit is what a shell or a web server happens to have: often 1024, which 500 exchanges use up. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= MOST_DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < MOST_DESCRIPTORS ? limit.rlim_max : MOST_DESCRIPTORS;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int
 fg_worker_run(const struct fg_worker_spec *spec)
 {
@@ -145,6 +161,7 @@ fg_worker_run(const struct fg_worker_spec *spec)
 	struct fg_access_log *access_log = NULL;
 	struct fg_probes *probes;
 
+	raise_descriptor_limit();
 	if (fg_log_sink_new(&worker.log_sink, FG_STR("stderr"), spec->memory->stats) != FG_OK)
 		return FG_EXIT_ENVIRONMENT;
 	worker.log = (struct fg_log){

@@ -2,6 +2,7 @@
 FG_SUITE(reference)
 FG_SUITE(command)
 FG_SUITE(supervisor)
+FG_SUITE(descriptors)
 FG_SUITE(answer)
 FG_SUITE(target)
 FG_SUITE(forward)

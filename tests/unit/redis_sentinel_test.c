@@ -62,6 +62,7 @@ a_dead_master_is_left(void)
 	redis_ha_watch(&ha);
 	redis_server_kill(ha.master);
 	redis_scene_until_open(&scene, FG_ERR_STORE_UNREACHABLE);
+	redis_ha_until_failed_over(&ha);
 	redis_scene_recover(&scene);
 	CU_ASSERT(is_master(ha.replica));
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the sentinels name a master"), 2);

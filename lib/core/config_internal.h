@@ -93,7 +93,7 @@ fg_conf_parse_fn fg_config_check_split, fg_config_parse_service;
 void fg_config_check_sharing(struct fg_conf *conf, const struct fg_conf_node *route, const struct fg_conf_node *split,
     const struct fg_conf_node *other);
 /* What only all keys of a service together tell. */
-void fg_config_check_traffic(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_service *service);
+void fg_config_set_traffic_presets(struct fg_service *service);
 
 /* ---- config_policy.c: of the filter of that number */
 

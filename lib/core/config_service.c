@@ -252,7 +252,7 @@ check_service(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 		fg_conf_error(conf, targets, "is empty; at least one URL is needed");
 	for (size_t i = 0; i < service->target_count; i++, item = item->next)
 		finish_target(conf, item, service, &service->targets[i]);
-	fg_config_check_traffic(conf, node, service);
+	fg_config_set_traffic_presets(service);
 	if (service->http2 && !fg_client_has_http2())
 		fg_conf_error(conf, fg_conf_get(node, "http2"), "this program was built with a libcurl without HTTP/2 (faregate version)");
 }

@@ -205,12 +205,10 @@ const struct fg_conf_choice fg_config_balances[] = {{"round-robin", FG_BALANCE_R
     {"least-requests", FG_BALANCE_LEAST_REQUESTS}, {"hash", FG_BALANCE_HASH}, {NULL, 0}};
 
 void
-fg_config_check_traffic(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_service *service)
+fg_config_set_traffic_presets(struct fg_service *service)
 {
 	static const struct fg_var ip = {.kind = FG_VAR_IP};
 
-	if (fg_conf_get(node, "hash-by") != NULL && service->balance != FG_BALANCE_HASH)
-		fg_conf_error(conf, fg_conf_get(node, "hash-by"), "is of no use without balance: hash");
 	if (service->balance == FG_BALANCE_HASH && service->hash_by_count == 0) {
 		service->hash_by = &ip;
 		service->hash_by_count = 1;

@@ -300,7 +300,6 @@ static void
 wrong_keys(void)
 {
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hash-by: ip, retry: {on: [conect, 200], budget: 20}}}\n",
-	    "f:2:44: services.a.hash-by: is of no use without balance: hash\n"
 	    "f:2:61: services.a.retry.on[0]: \"conect\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"
 	    "f:2:69: services.a.retry.on[1]: \"200\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"
 	    "f:2:83: services.a.retry.budget: expected a percentage, found \"20\"\n");

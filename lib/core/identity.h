@@ -12,6 +12,7 @@
 struct fg_claim_values {
 	const struct fg_str *v; /* an array's elements, or the one value: text as it is, numbers and booleans as in JSON */
 	size_t count;           /* 0 with an empty array */
+	bool is_list;           /* an array's elements, also where there is one alone */
 };
 
 /*

@@ -64,8 +64,10 @@ jitter(fg_usec span)
 uint64_t
 fg_key_source_id(const struct fg_key_source_conf *conf)
 {
+	/* What is done with an answer by whoever fetches it, for all. */
+	const fg_usec spans[] = {conf->refresh_min, conf->refresh_max, conf->refresh, conf->stale, conf->allow_http};
 	struct fg_str parts[] = {conf->url.text, conf->is_discovery ? conf->issuer : FG_STR_NONE,
-	    conf->ca == NULL ? FG_STR_NONE : fg_str_from(conf->ca)};
+	    conf->ca == NULL ? FG_STR_NONE : fg_str_from(conf->ca), {(const char *)spans, sizeof(spans)}};
 	uint64_t id = FG_FNV_INIT;
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(parts); i++)
@@ -471,6 +473,9 @@ fg_key_source_new(struct fg_gateway *gw, const struct fg_key_source_conf *conf, 
 		source->slot = fg_key_slot_find(store, conf->id);
 	else if (store != NULL)
 		source->slot = fg_key_slot_take(store, conf->id, now_of(source));
+	/* Whoever had this number before and died while it fetched does so no more. */
+	if (source->slot != NULL && !looks_on)
+		fg_key_slot_break(source->slot, gw->worker);
 	fg_timer_init(&source->tick, gw->loop, on_tick, source);
 	fg_timer_init(&source->look, gw->loop, on_look, source);
 	if (looks_on)

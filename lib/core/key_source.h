@@ -31,7 +31,7 @@ struct fg_key_source_conf {
 	uint64_t id;           /* of the place: fg_key_source_id() */
 };
 
-/* The same for the same place and trust, in every process. */
+/* The same for the same place, trust and times, in every process. */
 uint64_t fg_key_source_id(const struct fg_key_source_conf *conf);
 
 /*

@@ -96,6 +96,15 @@ fg_key_slot_release(struct fg_key_slot *slot, uint64_t lease)
 	atomic_compare_exchange_strong(&slot->lease, &lease, 0);
 }
 
+void
+fg_key_slot_break(struct fg_key_slot *slot, unsigned worker)
+{
+	uint64_t lease = atomic_load(&slot->lease);
+
+	if (lease != 0 && lease == fg_key_lease((fg_usec)(lease >> WORKER_BITS), worker))
+		fg_key_slot_release(slot, lease);
+}
+
 /* ---- texts */
 
 /* Tells a copy that was overtaken, not one that was forged: who can write here is one of us. */

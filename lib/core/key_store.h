@@ -60,6 +60,9 @@ bool fg_key_slot_lease(struct fg_key_slot *slot, uint64_t lease, fg_usec now);
 bool fg_key_slot_holds(const struct fg_key_slot *slot, uint64_t lease);
 void fg_key_slot_release(struct fg_key_slot *slot, uint64_t lease);
 
+/* Takes the lease away from that worker, if it has it. */
+void fg_key_slot_break(struct fg_key_slot *slot, unsigned worker);
+
 /* Makes text and etag current; the lease is held. etag is left out when it does not fit. */
 void fg_key_slot_write(struct fg_key_slot *slot, struct fg_str text, struct fg_str etag);
 /* Copies the current text and its ETag; *version is theirs. False: there is none, or it was overwritten meanwhile. */

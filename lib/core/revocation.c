@@ -77,9 +77,11 @@ fg_revocation_add(struct fg_revocation_table *table, const struct fg_revocation 
 			/* Said again: the later moment counts, and the longer time. */
 			int64_t old_before = atomic_load(&entry->before), old_until = atomic_load(&entry->until);
 
-			place = entry;
 			before = old_until > now_wall && old_before > before ? old_before : before;
-			fill(place, hash, before, old_until > revocation->until ? old_until : revocation->until);
+			/* Not by fill(): there must be no moment without it. */
+			atomic_store(&entry->before, before);
+			if (old_until < revocation->until)
+				atomic_store(&entry->until, revocation->until);
 			return FG_OK;
 		}
 		if (place == NULL && (first == 0 || atomic_load(&entry->until) <= now_wall))

@@ -202,7 +202,7 @@ format_claim(const struct fg_claim_values *values, struct fg_arena *arena, struc
 		if (!fg_is_field_value(value) || !fg_str_eq(fg_str_trim(value), value))
 			return false;
 		/* Two elements must not look like three. */
-		if (values->count > 1 && fg_str_find(value, ',') < value.len)
+		if ((values->is_list || values->count > 1) && fg_str_find(value, ',') < value.len)
 			return false;
 		if (i > 0)
 			*out = FG_ARENA_CONCAT(arena, *out, FG_STR(","), value);
@@ -232,14 +232,29 @@ forward_identity(struct fg_exchange *x, const struct fg_auth_policy *policy)
 	return err;
 }
 
-/* Credentials of policies that were not asked go too: a key is not passed on because a token was good already. */
+/* Whether the accepted credential came from one of these places, too. */
+static bool
+shares_place(const struct fg_auth_policy *a, const struct fg_auth_policy *b)
+{
+	for (size_t i = 0; i < a->from.count; i++)
+		for (size_t k = 0; k < b->from.count; k++)
+			if (fg_credential_is_same_place(&a->from.v[i], &b->from.v[k]) &&
+			    (a->from.v[i].kind != FG_CREDENTIAL_HEADER || fg_str_ieq(a->authenticator->scheme, b->authenticator->scheme)))
+				return true;
+	return false;
+}
+
+/*
+ * What the service gets is the credential that was accepted, if that: those of other policies were refused or not looked at,
+ * and a service behind a gateway may take a token for verified.
+ */
 static void
-strip_credentials(struct fg_exchange *x, const struct fg_policies *policies)
+strip_credentials(struct fg_exchange *x, const struct fg_policies *policies, const struct fg_auth_policy *accepted)
 {
 	for (size_t i = 0; i < policies->count; i++) {
 		const struct fg_auth_policy *policy = policies->v[i];
 
-		if (policy->strip)
+		if (policy->strip || (policy != accepted && !shares_place(policy, accepted)))
 			fg_credential_strip(&policy->from, policy->authenticator->scheme, x);
 	}
 }
@@ -256,7 +271,7 @@ accept(struct fg_exchange *x, struct auth_ctx *ctx)
 	count_accepted(x, attempt->policy);
 	fg_exchange_trace(x, "auth", "accepted", FG_STR_FMT ": consumer " FG_STR_FMT,
 	    FG_STR_ARG(attempt->policy->policy.name), FG_STR_ARG(attempt->identity->consumer));
-	strip_credentials(x, ctx->policies);
+	strip_credentials(x, ctx->policies, attempt->policy);
 	err = forward_identity(x, attempt->policy);
 	return err == FG_OK ? FG_CONTINUE : fg_respond(x, err);
 }

@@ -11,11 +11,11 @@ fg_auth_json_claim(const void *source, struct fg_str name, struct fg_arena *aren
 	if (claim == NULL || claim->type == FG_JSON_NULL || claim->type == FG_JSON_OBJECT)
 		return false;
 	if (claim->type != FG_JSON_ARRAY) {
-		*out = (struct fg_claim_values){&claim->text, 1};
+		*out = (struct fg_claim_values){&claim->text, 1, false};
 		return true;
 	}
 	values = FG_ARENA_ARRAY(arena, struct fg_str, claim->count);
-	*out = (struct fg_claim_values){values, 0};
+	*out = (struct fg_claim_values){values, 0, true};
 	for (uint32_t i = 0; i < claim->count; i++)
 		if (fg_json_is_scalar(&claim->as.children[i]) && claim->as.children[i].type != FG_JSON_NULL)
 			values[out->count++] = claim->as.children[i].text;

@@ -48,9 +48,9 @@ find_claim(const void *source, struct fg_str name, struct fg_arena *arena, struc
 	    {FG_STR_INIT("common-name"), {&c->common_name, c->common_name.len > 0}},
 	    {FG_STR_INIT("serial"), {&c->serial, 1}},
 	    {FG_STR_INIT("fingerprint"), {&known->fingerprint, 1}},
-	    {FG_STR_INIT("dns"), {c->dns, c->dns_count}},
-	    {FG_STR_INIT("email"), {c->email, c->email_count}},
-	    {FG_STR_INIT("uri"), {c->uri, c->uri_count}},
+	    {FG_STR_INIT("dns"), {c->dns, c->dns_count, true}},
+	    {FG_STR_INIT("email"), {c->email, c->email_count, true}},
+	    {FG_STR_INIT("uri"), {c->uri, c->uri_count, true}},
 	};
 
 	(void)arena;

@@ -166,18 +166,14 @@ judge(struct fg_auth_attempt *attempt, const struct introspection_conf *conf, st
 	return fg_auth_accept(attempt, identity);
 }
 
-/* How long it is good for, wall time now; 0: no longer. */
-static fg_usec
-lifetime(const struct introspection_conf *conf, const struct fg_json_node *root, fg_usec now)
+/* Wall time; FG_NEVER where the answer does not say. False: what it says is no time. */
+static bool
+read_end(const struct fg_json_node *root, fg_usec *end)
 {
-	const struct fg_json_node *exp = fg_json_member(root, FG_STR("exp"));
-	fg_usec left = INT64_MAX;
+	bool has_exp;
 
-	if (exp != NULL && exp->type == FG_JSON_INTEGER && exp->as.integer < INT64_MAX / FG_US_PER_S && exp->as.integer > 0)
-		left = exp->as.integer * FG_US_PER_S - now;
-	if (left <= 0)
-		return 0;
-	return left < conf->cache ? left : conf->cache;
+	*end = FG_NEVER;
+	return fg_claim_time(root, FG_STR("exp"), end, &has_exp);
 }
 
 /* FG_OK, *doc with a reference; NULL: not active. */
@@ -187,14 +183,15 @@ read_answer(const struct fg_fetch_answer *answer, struct fg_json **doc)
 	static const struct fg_json_bounds bounds = {FG_MAX_INTROSPECTION_BYTES, FG_MAX_TOKEN_DEPTH, FG_MAX_TOKEN_NODES};
 	const struct fg_json_node *active;
 	bool is_answer;
+	fg_usec end;
 
 	*doc = NULL;
 	if (answer->err != FG_OK || answer->status != 200 || fg_json_parse(doc, answer->body, &bounds, NULL) != FG_OK)
 		return FG_ERR_INTROSPECTION_UNAVAILABLE;
 	active = fg_json_member(fg_json_root(*doc), FG_STR("active"));
-	if (active != NULL && active->type == FG_JSON_TRUE)
+	if (active != NULL && active->type == FG_JSON_TRUE && read_end(fg_json_root(*doc), &end))
 		return FG_OK;
-	/* Anything but true or false is no answer (RFC 7662 §2.2). */
+	/* Anything but true or false is no answer, nor is one with an end that is no time (RFC 7662 §2.2). */
 	is_answer = active != NULL && active->type == FG_JSON_FALSE;
 	fg_json_release(*doc);
 	*doc = NULL;
@@ -231,11 +228,11 @@ on_answer(void *arg, const struct fg_fetch_answer *answer)
 	const struct fg_clock *now = fg_loop_clock(mine->gw->loop);
 	struct fg_json *doc = NULL;
 	enum fg_err err = read_answer(answer, &doc);
-	fg_usec span = mine->conf->cache;
+	fg_usec span = mine->conf->cache, end;
 
-	if (err == FG_OK && doc != NULL) {
-		span = lifetime(mine->conf, fg_json_root(doc), now->wall);
-		if (span == 0) {
+	if (err == FG_OK && doc != NULL && read_end(fg_json_root(doc), &end)) {
+		span = end - now->wall < span ? end - now->wall : span;
+		if (end <= now->wall) {
 			fg_json_release(doc);
 			doc = NULL;
 		}

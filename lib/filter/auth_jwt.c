@@ -58,8 +58,9 @@ check_revoked(const struct jwt_policy *mine, const struct fg_token *token, fg_us
 		issued = iat->as.integer * FG_US_PER_S;
 	else if (iat != NULL && iat->type == FG_JSON_REAL)
 		issued = (fg_usec)iat->as.real * FG_US_PER_S;
-	if (fg_revocation_has(mine->revocations, mine->conf->issuer, fg_json_string(root, FG_STR("jti")),
-		fg_json_string(root, FG_STR("sub")), issued, now_wall)) {
+	/* Numbers by their text, as the consumer is named by it. */
+	if (fg_revocation_has(mine->revocations, mine->conf->issuer, fg_claim_text(fg_json_member(root, FG_STR("jti"))),
+		fg_claim_text(fg_json_member(root, FG_STR("sub"))), issued, now_wall)) {
 		*why = "it stands among the revoked";
 		return FG_ERR_TOKEN_REVOKED;
 	}
@@ -280,6 +281,9 @@ look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
 		return fg_auth_say(attempt, FG_AUTH_REFUSED, err, why);
 	w->attempt = attempt;
 	w->mine = mine;
+	err = fg_jws_read_claims(&w->jws, &why);
+	if (err != FG_OK)
+		return finish(w, fg_auth_say(attempt, FG_AUTH_REFUSED, err, why));
 	if (!fg_str_eq(fg_jws_issuer(&w->jws), conf->issuer))
 		return finish(w, fg_auth_say(attempt, FG_AUTH_NOT_MINE, FG_ERR_TOKEN_ISSUER_UNKNOWN, "iss is another, or missing"));
 	return judge(w);
@@ -297,6 +301,11 @@ fg_auth_jwt_judge(const struct fg_gateway *gw, const struct fg_jwt_conf *conf, s
 
 	if (err != FG_OK)
 		return err;
+	err = fg_jws_read_claims(&jws, why);
+	if (err != FG_OK) {
+		fg_jws_fini(&jws);
+		return err;
+	}
 	if (!fg_str_eq(fg_jws_issuer(&jws), conf->issuer)) {
 		*why = "iss is another, or missing";
 		err = FG_ERR_TOKEN_ISSUER_UNKNOWN;

@@ -37,8 +37,8 @@ const struct fg_conf_key fg_credential_place_item = {"PLACE", FG_CONF_CUSTOM, FG
     .parse = parse_place, .form = "header:NAME, cookie:NAME or query:NAME", .schema = "\"type\": \"string\"",
     .help = "where in the request"};
 
-static bool
-is_same_place(const struct fg_credential_place *a, const struct fg_credential_place *b)
+bool
+fg_credential_is_same_place(const struct fg_credential_place *a, const struct fg_credential_place *b)
 {
 	return a->kind == b->kind &&
 	    (a->kind == FG_CREDENTIAL_HEADER ? fg_str_ieq(a->name, b->name) : fg_str_eq(a->name, b->name));
@@ -54,7 +54,7 @@ fg_credential_places_check(struct fg_conf *conf, const struct fg_conf_node *node
 		fg_conf_error(conf, node, "is empty; say where the credential is: header:NAME, cookie:NAME or query:NAME");
 	for (size_t i = 0; i < places->count; i++)
 		for (size_t k = 0; k < i; k++)
-			if (is_same_place(&places->v[i], &places->v[k]))
+			if (fg_credential_is_same_place(&places->v[i], &places->v[k]))
 				fg_conf_error(conf, node, "names " FG_STR_FMT " twice", FG_STR_ARG(places->v[i].name));
 }
 

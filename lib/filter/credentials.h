@@ -29,6 +29,8 @@ extern const struct fg_conf_key fg_credential_place_item;
 /* At the end of that list. */
 fg_conf_parse_fn fg_credential_places_check;
 
+bool fg_credential_is_same_place(const struct fg_credential_place *a, const struct fg_credential_place *b);
+
 /*
  * The one credential in these places, in *text; its p is NULL when there is none. In Authorization it stands behind its
  * scheme ("Bearer", in any case; another scheme is somebody else's credential); in other headers the scheme may be there

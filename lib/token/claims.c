@@ -5,9 +5,8 @@
 /* 9999-12-31T23:59:59Z: beyond it, microseconds and formatting still have room, and nobody means it. */
 static const int64_t last_second = INT64_C(253402300799);
 
-/* A NumericDate (RFC 7519 §2), which may have a fraction. *present is false when there is none. */
-static bool
-read_time(const struct fg_json_node *claims, struct fg_str name, fg_usec *out, bool *present)
+bool
+fg_claim_time(const struct fg_json_node *claims, struct fg_str name, fg_usec *out, bool *present)
 {
 	const struct fg_json_node *claim = fg_json_member(claims, name);
 
@@ -64,8 +63,8 @@ check_times(const struct fg_json_node *claims, const struct fg_claim_rules *rule
 	fg_usec exp = 0, nbf = 0, iat = 0;
 	bool has_exp, has_nbf, has_iat;
 
-	if (!read_time(claims, FG_STR("exp"), &exp, &has_exp) || !read_time(claims, FG_STR("nbf"), &nbf, &has_nbf) ||
-	    !read_time(claims, FG_STR("iat"), &iat, &has_iat))
+	if (!fg_claim_time(claims, FG_STR("exp"), &exp, &has_exp) || !fg_claim_time(claims, FG_STR("nbf"), &nbf, &has_nbf) ||
+	    !fg_claim_time(claims, FG_STR("iat"), &iat, &has_iat))
 		return fg_refuse(FG_ERR_TOKEN_CLAIM_INVALID, why, "exp, nbf or iat is not a time");
 	if (!has_exp && !rules->exp_optional)
 		return fg_refuse(FG_ERR_TOKEN_CLAIM_MISSING, why, "no exp");

@@ -42,6 +42,11 @@ FG_MUST_CHECK enum fg_err fg_claims_check_typ(struct fg_str typ, struct fg_str w
  * ("https://example.com/roles"), at each object the longest member name that the path begins with is taken.
  */
 const struct fg_json_node *fg_claim_find(const struct fg_json_node *claims, struct fg_str path);
+/*
+ * A NumericDate (RFC 7519 §2), which may have a fraction. *present is false when there is none. False: it is no number in
+ * 0 … year 9999.
+ */
+bool fg_claim_time(const struct fg_json_node *claims, struct fg_str name, fg_usec *out, bool *present);
 /* A scalar's text; "a,b" is never made of an array: FG_STR_NONE for that, for null, and for NULL. */
 struct fg_str fg_claim_text(const struct fg_json_node *claim);
 /* The claim is a scalar with this text, or an array with such an element. For roles, groups, audiences. NULL: false. */

@@ -22,6 +22,12 @@ say_introspection(struct played_conn *conn, struct played_request *request)
 		say_reply(conn, 500, NULL, "{\"active\":true,\"sub\":\"x\"}");
 	else if (strstr(request->body, "token=expired&") != NULL)
 		say_reply(conn, 200, NULL, "{\"active\":true,\"sub\":\"x\",\"aud\":\"orders\",\"exp\":1}");
+	else if (strstr(request->body, "token=broken-off&") != NULL)
+		say_reply(conn, 200, NULL, "{\"active\":true,\"sub\":\"x\",\"aud\":\"orders\",\"exp\":1.5}");
+	else if (strstr(request->body, "token=ancient&") != NULL)
+		say_reply(conn, 200, NULL, "{\"active\":true,\"sub\":\"x\",\"aud\":\"orders\",\"exp\":0}");
+	else if (strstr(request->body, "token=timeless&") != NULL)
+		say_reply(conn, 200, NULL, "{\"active\":true,\"sub\":\"x\",\"aud\":\"orders\",\"exp\":\"1\"}");
 	else if (strstr(request->body, "token=foreign&") != NULL)
 		say_reply(conn, 200, NULL, "{\"active\":true,\"sub\":\"x\",\"aud\":\"users\"}");
 	else {
@@ -44,8 +50,9 @@ init(void)
 	    "auth:\n"
 	    "  opaque: {type: introspection, url: 'http://127.0.0.1:%d/introspect', client-id: gw, client-secret: s/cret, audience: orders,\n"
 	    "    forward: {X-User: sub, X-Scope: scope}}\n"
-	    "routes: {a: {path: /a, service: a, auth: opaque}}\n",
-	    played_port(stage.a), played_port(stage.b));
+	    "  uncached: {type: introspection, url: 'http://127.0.0.1:%d/introspect', client-id: gw, client-secret: s/cret, cache: off}\n"
+	    "routes: {a: {path: /a, service: a, auth: opaque}, b: {path: /b, service: a, auth: uncached}}\n",
+	    played_port(stage.a), played_port(stage.b), played_port(stage.b));
 	return 0;
 }
 
@@ -88,10 +95,23 @@ answers_are_kept(void)
 }
 
 static void
+without_a_cache_each_asks(void)
+{
+	unsigned before = played_requests(stage.b);
+
+	EACH_FRONT(&stage, front)
+		CHECK(front, ask(front, "GET", "/b", "Authorization: Bearer good\r\n", NULL)->status == 200);
+	CU_ASSERT(played_requests(stage.b) - before == 2);
+}
+
+static void
 what_is_not_good_is_refused(void)
 {
 	EACH_FRONT(&stage, front) {
 		CHECK(front, http_is_problem(&stage.bed, ask_with(front, "expired"), 401, "token_inactive"));
+		CHECK(front, http_is_problem(&stage.bed, ask_with(front, "broken-off"), 401, "token_inactive"));
+		CHECK(front, http_is_problem(&stage.bed, ask_with(front, "ancient"), 401, "token_inactive"));
+		CHECK(front, http_is_problem(&stage.bed, ask_with(front, "timeless"), 503, "introspection_unavailable"));
 		CHECK(front, http_is_problem(&stage.bed, ask_with(front, "foreign"), 401, "token_audience_wrong"));
 		CHECK(front, http_is_problem(&stage.bed, get(front, "/a"), 401, "token_missing"));
 	}
@@ -147,6 +167,7 @@ suite_introspection(void)
 	CU_pSuite suite = add_suite("introspection", init, cleanup);
 
 	ADD_SCENE(suite, answers_are_kept);
+	ADD_SCENE(suite, without_a_cache_each_asks);
 	ADD_SCENE(suite, what_is_not_good_is_refused);
 	ADD_SCENE(suite, many_ask_once);
 	ADD_SCENE(suite, a_provider_that_fails_is_told);

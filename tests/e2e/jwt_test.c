@@ -211,6 +211,10 @@ each_attack_has_its_reason(void)
 	expect_refused(with(head, idp_payload(idp, NULL)), "token_claim_missing");
 	snprintf(payload, sizeof(payload), "{\"iss\":\"%s\",\"aud\":\"orders\",\"sub\":\"u1\"" TENANT "}", idp_issuer(idp));
 	expect_refused(with(head, payload), "token_claim_missing");
+	expect_refused(with(head, idp_payload(idp, TENANT ",\"sub\":\"admin\"")), "token_malformed");
+	expect_refused(with(head, idp_payload(idp, TENANT ",\"x\":\"\\u0000\"")), "token_malformed");
+	snprintf(payload, sizeof(payload), "%s {}", idp_payload(idp, TENANT));
+	expect_refused(with(head, payload), "token_malformed");
 	snprintf(payload, sizeof(payload), "{\"iss\":\"%s\",\"aud\":\"orders\",\"sub\":\"u1\",\"exp\":1" TENANT "}", idp_issuer(idp));
 	expect_refused(with(head, payload), "token_expired");
 	snprintf(payload, sizeof(payload), "{\"iss\":\"%s\",\"aud\":\"orders\",\"sub\":\"u1\",\"exp\":\"x\"" TENANT "}", idp_issuer(idp));

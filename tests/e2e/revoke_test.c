@@ -111,6 +111,24 @@ one_token_is_taken_back(void)
 	CU_ASSERT(bed_metric(stage.fronts[0], "faregate_auth_total{policy=\"careful\",outcome=\"token_revoked\"}") >= 1);
 }
 
+/* A provider that numbers its tokens and users: limits and log take the number for text, and so does who revokes. */
+static void
+numbers_are_taken_back_like_text(void)
+{
+	char headers[4096], payload[512];
+
+	snprintf(payload, sizeof(payload), "{\"iss\":\"%s\",\"aud\":\"orders\",\"sub\":77,\"jti\":78,\"exp\":9999999999}", idp_issuer(idp));
+	snprintf(headers, sizeof(headers), "%s", idp_bearer_of(idp_sign(idp, "{\"alg\":\"RS256\",\"kid\":\"k1\"}", payload)));
+	CU_ASSERT(wait_answer(stage.fronts[0], "/careful", headers, 200, NULL));
+	CU_ASSERT(revoke(&stage.bed, "--sub", "77", "--issuer", idp_issuer(idp)) == 0);
+	CU_ASSERT(wait_answer(stage.fronts[0], "/careful", headers, 401, "token_revoked"));
+	snprintf(payload, sizeof(payload), "{\"iss\":\"%s\",\"aud\":\"orders\",\"sub\":79,\"jti\":78,\"exp\":9999999999}", idp_issuer(idp));
+	snprintf(headers, sizeof(headers), "%s", idp_bearer_of(idp_sign(idp, "{\"alg\":\"RS256\",\"kid\":\"k1\"}", payload)));
+	CU_ASSERT(wait_answer(stage.fronts[0], "/careful", headers, 200, NULL));
+	CU_ASSERT(revoke(&stage.bed, "--jti", "78", NULL, NULL) == 0);
+	CU_ASSERT(wait_answer(stage.fronts[0], "/careful", headers, 401, "token_revoked"));
+}
+
 /* Of another issuer is not of this one. */
 static void
 a_subject_is_taken_back_before_a_moment(void)
@@ -183,6 +201,7 @@ suite_revoke(void)
 	CU_pSuite suite = add_suite("revoke", init, cleanup);
 
 	ADD_SCENE(suite, one_token_is_taken_back);
+	ADD_SCENE(suite, numbers_are_taken_back_like_text);
 	ADD_SCENE(suite, a_subject_is_taken_back_before_a_moment);
 	ADD_SCENE(suite, a_store_that_is_gone);
 	ADD_SCENE(suite, an_issuer_is_taken_back);

@@ -30,6 +30,10 @@ find_claim(const void *source, struct fg_str name, struct fg_arena *arena, struc
 		*out = (struct fg_claim_values){roles, 2};
 	else if (fg_str_eq(name, FG_STR("forged")))
 		*out = (struct fg_claim_values){forged, 2};
+	else if (fg_str_eq(name, FG_STR("joined")))
+		*out = (struct fg_claim_values){forged + 1, 1, true};
+	else if (fg_str_eq(name, FG_STR("named")))
+		*out = (struct fg_claim_values){forged + 1, 1, false};
 	else if (fg_str_eq(name, FG_STR("broken")))
 		*out = (struct fg_claim_values){broken, 1};
 	else
@@ -194,6 +198,8 @@ the_service_is_told(void)
 	static const struct fg_auth_forward told[] = {{FG_STR_INIT("X-User"), FG_STR_INIT("sub")},
 	    {FG_STR_INIT("X-Roles"), FG_STR_INIT("roles")}, {FG_STR_INIT("X-None"), FG_STR_INIT("none")}};
 	static const struct fg_auth_forward forged[] = {{FG_STR_INIT("X-Roles"), FG_STR_INIT("forged")}};
+	static const struct fg_auth_forward joined[] = {{FG_STR_INIT("X-Roles"), FG_STR_INIT("joined")}};
+	static const struct fg_auth_forward named[] = {{FG_STR_INIT("X-Roles"), FG_STR_INIT("named")}};
 	static const struct fg_auth_forward broken[] = {{FG_STR_INIT("X-User"), FG_STR_INIT("broken")}};
 	struct fg_exchange *x;
 
@@ -216,9 +222,47 @@ the_service_is_told(void)
 	x = scene_decided();
 	CU_ASSERT_EQUAL(x->reason, FG_ERR_IDENTITY_UNFIT);
 	fg_exchange_free(x);
+	/* One element that looks like two; a text may have commas. */
+	first.auth.forward = joined;
+	x = scene_decided();
+	CU_ASSERT_EQUAL(x->reason, FG_ERR_IDENTITY_UNFIT);
+	fg_exchange_free(x);
+	first.auth.forward = named;
+	x = scene_decided();
+	scene_expect_header(x, "X-Roles", "b,admin");
+	fg_exchange_free(x);
 	first.auth.forward = broken;
 	x = scene_decided();
 	CU_ASSERT_EQUAL(x->reason, FG_ERR_IDENTITY_UNFIT);
+	fg_exchange_free(x);
+	end_play();
+}
+
+/* What nobody has verified must not reach a service that takes it for verified. */
+static void
+only_what_was_accepted_is_passed_on(void)
+{
+	struct fg_exchange *x;
+
+	play(FG_AUTH_REFUSED, FG_ERR_TOKEN_SIGNATURE_INVALID, FG_AUTH_ACCEPTED, FG_OK);
+	scene_with("HTTP_AUTHORIZATION", "Bearer forged");
+	scene_with("HTTP_X_KEY", "key");
+	x = scene_decided();
+	scene_expect_header(x, "Authorization", NULL);
+	scene_expect_header(x, "X-Key", "key");
+	fg_exchange_free(x);
+	/* Not asked is not verified either. */
+	first.verdict = FG_AUTH_ACCEPTED;
+	x = scene_decided();
+	scene_expect_header(x, "Authorization", "Bearer forged");
+	scene_expect_header(x, "X-Key", NULL);
+	fg_exchange_free(x);
+	/* One place of two policies: it is the one that was accepted. */
+	first.verdict = FG_AUTH_NOT_MINE;
+	second.auth.authenticator = &bearer;
+	second.auth.from = (struct fg_credential_places){&authorization, 1};
+	x = scene_decided();
+	scene_expect_header(x, "Authorization", "Bearer forged");
 	fg_exchange_free(x);
 	end_play();
 }
@@ -277,5 +321,6 @@ suite_auth(void)
 	ADD_TEST(suite, any_one_is_enough);
 	ADD_TEST(suite, the_most_telling_refusal_is_answered);
 	ADD_TEST(suite, the_service_is_told);
+	ADD_TEST(suite, only_what_was_accepted_is_passed_on);
 	ADD_TEST(suite, a_policy_waits);
 }

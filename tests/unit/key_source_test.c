@@ -212,6 +212,54 @@ a_lease_ends_by_itself(void)
 	free(store);
 }
 
+/* A worker that was killed while it fetched comes back under its number: nobody waits for the lease of the dead. */
+static void
+a_worker_that_is_back_fetches_at_once(void)
+{
+	struct fg_key_store *store = calloc(1, sizeof(*store));
+	fg_usec now = fg_loop_clock(scene.loop)->mono;
+	struct fg_key_source_conf conf;
+	struct fg_key_source *source;
+	struct fg_key_slot *slot;
+	struct fg_key_wait wait;
+	int woken = 0;
+
+	set_conf(&conf, 200, key_set);
+	slot = fg_key_slot_take(store, conf.id, now);
+	CU_ASSERT(fg_key_slot_lease(slot, fg_key_lease(now + 3600 * INT64_C(1000000), 1), now));
+	source = fg_key_source_new(&workers[0], &conf, FG_STR("p"), store);
+	CU_ASSERT(fg_key_slot_is_leased(slot, now));
+	fg_key_source_free(source);
+	source = fg_key_source_new(&workers[1], &conf, FG_STR("p"), store);
+	CU_ASSERT_FALSE(fg_key_slot_is_leased(slot, now));
+	CU_ASSERT(fg_key_source_ask(source, &wait, count_up, &woken));
+	turn_until(&woken, 1);
+	CU_ASSERT_PTR_NOT_NULL(fg_key_source_keys(source));
+	fg_key_source_free(source);
+	free(store);
+}
+
+/* What one policy takes for good, another one that is stricter must not find in the same place. */
+static void
+policies_share_what_they_agree_on(void)
+{
+	struct fg_key_source_conf conf, other;
+
+	set_conf(&conf, 200, key_set);
+	other = conf;
+	CU_ASSERT_EQUAL(fg_key_source_id(&other), conf.id);
+	other.cooldown = 1;
+	CU_ASSERT_EQUAL(fg_key_source_id(&other), conf.id);
+	other.stale = 0;
+	CU_ASSERT_NOT_EQUAL(fg_key_source_id(&other), conf.id);
+	other = conf;
+	other.refresh_max = conf.refresh_max + 1;
+	CU_ASSERT_NOT_EQUAL(fg_key_source_id(&other), conf.id);
+	other = conf;
+	other.allow_http = true;
+	CU_ASSERT_NOT_EQUAL(fg_key_source_id(&other), conf.id);
+}
+
 static void
 a_text_that_is_overwritten_is_not_read(void)
 {
@@ -252,5 +300,7 @@ suite_key_source(void)
 	ADD_TEST(suite, a_provider_that_fails);
 	ADD_TEST(suite, keys_that_are_too_old);
 	ADD_TEST(suite, a_lease_ends_by_itself);
+	ADD_TEST(suite, a_worker_that_is_back_fetches_at_once);
+	ADD_TEST(suite, policies_share_what_they_agree_on);
 	ADD_TEST(suite, a_text_that_is_overwritten_is_not_read);
 }

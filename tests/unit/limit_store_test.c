@@ -272,6 +272,29 @@ a_record_expires_by_itself(void)
 	redis_server_do(server, "FLUSHALL");
 }
 
+/* What was decided stays decided while what is held is renewed, and when that fails: an answer still tells it. */
+static void
+renewing_changes_no_decision(void)
+{
+	struct fg_limit limit = {.algorithm = FG_LIMIT_CONCURRENCY, .count = 1, .period = 30 * S};
+	struct fg_limit_ask ask = {.limit = &limit, .cost = 1};
+
+	CU_ASSERT(fg_limit_init(&limit));
+	make_key(&ask.key, &limit, 0, 1);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, START), FG_OK);
+	CU_ASSERT(ask.result.allowed);
+	ask.hold = ask.result.hold;
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_RENEW, &ask, 1, START + 10 * S), FG_OK);
+	CU_ASSERT(ask.hold > ask.result.hold);
+	CU_ASSERT(ask.result.allowed);
+	redis_server_do(server, "REPLICAOF 127.0.0.1 1");
+	CU_ASSERT_NOT_EQUAL(ask_redis(FG_LIMIT_RENEW, &ask, 1, START + 20 * S), FG_OK);
+	CU_ASSERT(ask.result.allowed);
+	CU_ASSERT_EQUAL(ask.result.limit, 1);
+	redis_server_do(server, "REPLICAOF NO ONE");
+	redis_server_do(server, "FLUSHALL");
+}
+
 /* One connection: what is asked after it is answered after it, unless Redis had to be given the script first. */
 static void
 announce(struct fg_limit_memory *whose, struct fg_limit_ask *ask)
@@ -391,6 +414,7 @@ suite_limit_store(void)
 
 	ADD_TEST(suite, both_stores_say_the_same);
 	ADD_TEST(suite, a_record_expires_by_itself);
+	ADD_TEST(suite, renewing_changes_no_decision);
 	ADD_TEST(suite, hosts_hear_of_each_other);
 	ADD_TEST(suite, all_or_nothing_in_a_cluster);
 }

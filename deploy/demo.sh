@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows the main job on this machine: lighttpd, a pool of Faregate, two small services, all on loopback.
+# Shows the main job on this machine: lighttpd, a pool of Faregate, Redis, two small services, all on loopback.
 #
 #   deploy/demo.sh           until Ctrl-C
 #   deploy/demo.sh --check   asks what a user would, says whether the answers are right, and leaves
@@ -14,7 +14,7 @@ case $mode in '' | --check) ;; *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;; es
 
 . "$source_dir/deploy/packages.sh"
 # shellcheck disable=SC2086 # a list
-need_packages $BUILD_PACKAGES lighttpd curl
+need_packages $BUILD_PACKAGES lighttpd redis-server openssl curl
 
 build() {
 	[ -x "$source_dir/configure" ] || "$source_dir/autogen.sh"
@@ -69,24 +69,57 @@ start_service A
 service_A_pid=${pids[-1]}
 start_service B
 
+redis-server --port 0 --unixsocket "$folder/redis.sock" --save '' --dir "$folder" --logfile "$folder/redis.log" \
+	>/dev/null 2>&1 &
+pids+=($!)
+until_true 5 Redis test -S "$folder/redis.sock"
+
 cat >"$folder/faregate.yaml" <<YAML
 version: 1
 listen: {address: "unix:$folder/faregate.sock", mode: 0666}
 pid-file: $folder/faregate.pid
 workers: 2
+store: redis+unix://$folder/redis.sock
 log: {access: {path: $folder/access.log, format: json}}
 services:
   a: http://127.0.0.1:$port_A
   b: http://127.0.0.1:$port_B
+auth:
+  idp:
+    type: jwt
+    issuer: https://idp.example.com/
+    audience: demo
+    algorithms: HS256
+    keys: file:$folder/secret
+    forward: {X-User: sub}
+  partners: {type: api-key, keys: store, forward: {X-Plan: plan}}
+limits:
+  per-caller: {rate: 5/1m, by: consumer, overrides: {claim:plan: {gold: 100/1m}}}
 routes:
-  service-a: {path: /serviceA/*, service: a, strip-prefix: /serviceA}
-  service-b: {path: /serviceB/*, service: b, strip-prefix: /serviceB}
+  service-a: {path: /serviceA/*, service: a, strip-prefix: /serviceA, auth: none}
+  service-b: {path: /serviceB/*, service: b, strip-prefix: /serviceB, auth: none}
+  members: {path: /members/*, service: b, strip-prefix: /members, auth: [idp, partners], limits: per-caller}
 YAML
+faregate() { local command=$1; shift; "$build_dir/fcgi-app/faregate" "$command" -c "$folder/faregate.yaml" "$@"; }
+
+# A ticket as an identity provider makes it: HS256 (RFC 7515), good for an hour.
+base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
+make_token() { # SUBJECT
+	local text
+
+	text=$(printf '{"alg":"HS256","typ":"JWT"}' | base64url).$(printf \
+		'{"iss":"https://idp.example.com/","aud":"demo","sub":"%s","exp":%d}' "$1" $(($(date +%s) + 3600)) | base64url)
+	printf '%s.%s' "$text" "$(printf %s "$text" | openssl dgst -sha256 -hmac "$(cat "$folder/secret")" -binary | base64url)"
+}
+openssl rand -hex 32 >"$folder/secret"
+token=$(make_token ann)
+
 chmod 755 "$folder"
-"$build_dir/fcgi-app/faregate" check -c "$folder/faregate.yaml"
+faregate check
 "$build_dir/fcgi-app/faregate" run -c "$folder/faregate.yaml" 2>"$folder/faregate.log" &
 pids+=($!)
-until_true 5 'the pool' "$build_dir/fcgi-app/faregate" status -c "$folder/faregate.yaml"
+until_true 5 'the pool' faregate status
+key=$("$build_dir/fcgi-app/faregate" key new -c "$folder/faregate.yaml" --meta plan=gold acme 2>>"$folder/faregate.log")
 until_true 5 'the socket' test -S "$folder/faregate.sock"
 
 # lighttpd cannot say which port it was given: a free one is asked for, and another if somebody was faster.
@@ -120,8 +153,14 @@ Faregate runs behind lighttpd at $url. Try:
   curl -i $url/serviceB/echo?page=2 -H 'Content-Type: application/json' -d '{"item": 7}'
   curl -i $url/nowhere
 
+With a ticket; the sixth time within a minute is one too many, on however many machines:
+  curl -i $url/members/hello -H 'Authorization: Bearer $token'
+With an API key, whose owner may more; and without either:
+  curl -i $url/members/hello -H 'X-API-Key: $key'
+  curl -i $url/members/hello
+
 What it decides, without sending anything:
-  $build_dir/fcgi-app/faregate explain -c $folder/faregate.yaml GET /serviceA/hello
+  $build_dir/fcgi-app/faregate explain -c $folder/faregate.yaml -H 'X-API-Key: $key' GET /members/hello
 Metrics: curl $url/_faregate/metrics      Log: tail -f $folder/access.log
 Stop service A with "kill $service_A_pid" and ask again: A answers 502, B goes on.
 
@@ -144,6 +183,12 @@ expect 'B answers' '"B"' "$(get "$url/serviceB/hello")"
 expect 'the prefix is stripped' '"/echo?y=1"' "$(get "$url/serviceA/echo?y=1")"
 expect 'a JSON body arrives' 'item' "$(get "$url/serviceB/echo" -H 'Content-Type: application/json' -d '{"item": 7}')"
 expect 'no such route' 'urn:faregate:route_not_found' "$(get "$url/nowhere")"
+expect 'no ticket' 'urn:faregate:token_missing' "$(get "$url/members/hello")"
+expect 'a good ticket' '"x-user","ann"' "$(get "$url/members/echo" -H "Authorization: Bearer $token" -H 'X-User: eve' | tr '[:upper:]' '[:lower:]')"
+expect 'a bad ticket' 'urn:faregate:token_signature_invalid' "$(get "$url/members/hello" -H "Authorization: Bearer ${token%?????}AAAAA")"
+for i in 2 3 4 5; do get "$url/members/hello" -H "Authorization: Bearer $token" >/dev/null; done
+expect 'one too many' 'urn:faregate:limit_exceeded' "$(get "$url/members/hello" -H "Authorization: Bearer $token")"
+expect 'a key of one who may more' '"B"' "$(get "$url/members/hello" -H "X-API-Key: $key")"
 expect 'metrics' 'faregate_requests_total{route="service-a"' "$(get "$url/_faregate/metrics")"
 kill "$service_A_pid"
 wait "$service_A_pid" 2>/dev/null || true

@@ -1,4 +1,4 @@
-/* faregate reload, stop, status: talking to the pool that runs, by its pid file and its statistics. */
+/* faregate reload, stop, status, drain, undrain: talking to the pool that runs, by its pid file and its shared memory. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,7 +9,9 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "core/config.h"
+#include "core/pool_memory.h"
 #include "core/stats.h"
+#include "core/targets.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/options.h"
 #include "fcgi-app/pidfile.h"
@@ -87,6 +89,13 @@ open_stats(const struct subject *subject, struct fg_stats **stats)
 		    err == FG_ERR_SYSTEM ? strerror(errno) : "the pool that runs is of another version");
 	free(path);
 	return err == FG_OK ? FG_EXIT_OK : FG_EXIT_ENVIRONMENT;
+}
+
+static int
+say_other_version(const struct subject *subject)
+{
+	fprintf(stderr, "faregate: the pool of %s is of another version, or its files are not readable\n", subject->pid_file);
+	return FG_EXIT_ENVIRONMENT;
 }
 
 static int
@@ -266,32 +275,123 @@ print_stats(const struct fg_stats *stats, bool json)
 int
 fg_cmd_status(int argc, char **argv)
 {
-	struct fg_stats *stats = NULL;
+	struct fg_pool_memory memory = {.stats = NULL};
 	struct fg_options options;
 	struct subject subject;
-	char *path;
+	char *stem;
 	int status;
 
 	if (!fg_options_read(
 		&options, argc, argv, FG_OPTION_CONFIG | FG_OPTION_PID_FILE | FG_OPTION_JSON, status_help, &status))
 		return status;
 	status = find(&subject, &options, false);
-	if (status == FG_EXIT_OK && subject.pid > 0) {
-		status = open_stats(&subject, &stats);
-	} else if (status == FG_EXIT_OK) {
-		path = fg_pidfile_beside(fg_str_from(subject.pid_file), ".stats");
-		if (fg_stats_open(&stats, path) != FG_OK)
-			stats = NULL;
-		free(path);
+	if (status == FG_EXIT_OK) {
+		stem = fg_pidfile_beside(fg_str_from(subject.pid_file), "");
+		fg_pool_memory_open(&memory, stem);
+		free(stem);
 	}
-	if (status == FG_EXIT_OK && stats != NULL && (subject.pid > 0 || has_live_worker(stats))) {
-		status = print_stats(stats, options.json);
+	if (status == FG_EXIT_OK && memory.stats == NULL && subject.pid > 0) {
+		status = say_other_version(&subject);
+	} else if (status == FG_EXIT_OK && memory.stats != NULL && (subject.pid > 0 || has_live_worker(memory.stats))) {
+		status = print_stats(memory.stats, options.json);
 	} else if (status == FG_EXIT_OK) {
 		status = say_not_running(&subject);
 		if (options.json)
 			puts("{\"pid\":0}");
 	}
-	fg_stats_close(stats, false);
+	fg_pool_memory_close(&memory, false);
 	free(subject.pid_file);
 	return status;
+}
+
+/* ---- drain, undrain */
+
+static const char drain_help[] =
+    "Usage: faregate drain|undrain [-c FILE] [--pid-file FILE] SERVICE TARGET\n"
+    "\n"
+    "drain: the running pool sends no more requests to that target (its URL, as `faregate status` shows it); those in\n"
+    "flight are finished. A reload changes nothing about it, a new start does.\n"
+    "undrain: it gets requests again.\n"
+    "\n"
+    "  -c, --config FILE   the configuration, which names the pid file\n"
+    "      --pid-file FILE the pid file, when the configuration cannot be read or names another\n"
+    "      --help          this text\n"
+    "\n"
+    "Exit status: 0 done, 1 there is no such target, 2 the command line is at fault, 3 no pool runs.\n";
+
+/* The memory of the pool that runs, to be written to. NULL: said. */
+static struct fg_targets *
+join_targets(const struct subject *subject)
+{
+	char *path = fg_pidfile_beside(fg_str_from(subject->pid_file), ".targets");
+	struct fg_targets *targets = NULL;
+	enum fg_err err = fg_targets_open(&targets, path);
+
+	/* Joining makes what is not there: so it is looked at first. */
+	if (err == FG_OK) {
+		fg_targets_close(targets, false);
+		err = fg_targets_join(&targets, path, 0);
+	}
+	if (err != FG_OK) {
+		fprintf(stderr, "faregate: %s: %s\n", path, err == FG_ERR_SYSTEM ? strerror(errno) : "no pool of this version runs");
+		targets = NULL;
+	}
+	free(path);
+	return targets;
+}
+
+static int
+set_drained(struct fg_targets *targets, const struct fg_options *options, bool drained)
+{
+	struct fg_str url = fg_str_from(options->words[1]);
+	struct fg_target_state *state;
+
+	if (fg_str_ends_with(url, FG_STR("/")))
+		url.len--;
+	state = fg_targets_look(targets, fg_str_from(options->words[0]), url);
+	if (state == NULL || url.len == 0) {
+		fprintf(stderr, "faregate: service \"%s\" has no target \"%s\"; `faregate status` shows them\n", options->words[0],
+		    options->words[1]);
+		return FG_EXIT_INPUT;
+	}
+	if (!drained && atomic_load(&state->drained) != 0)
+		atomic_store(&state->since, now());
+	atomic_store(&state->drained, drained);
+	return FG_EXIT_OK;
+}
+
+static int
+drain(int argc, char **argv, bool drained)
+{
+	struct fg_options options;
+	struct fg_targets *targets;
+	struct subject subject;
+	int status;
+
+	if (!fg_options_read(&options, argc, argv, FG_OPTION_CONFIG | FG_OPTION_PID_FILE | FG_OPTION_TWO_WORDS, drain_help, &status))
+		return status;
+	status = find(&subject, &options, false);
+	if (status != FG_EXIT_OK) {
+		free(subject.pid_file);
+		return status;
+	}
+	targets = join_targets(&subject);
+	free(subject.pid_file);
+	if (targets == NULL)
+		return FG_EXIT_ENVIRONMENT;
+	status = set_drained(targets, &options, drained);
+	fg_targets_close(targets, false);
+	return status;
+}
+
+int
+fg_cmd_drain(int argc, char **argv)
+{
+	return drain(argc, argv, true);
+}
+
+int
+fg_cmd_undrain(int argc, char **argv)
+{
+	return drain(argc, argv, false);
 }

@@ -16,6 +16,7 @@
 #include "conf/keys.h"
 #include "core/config.h"
 #include "fcgi-app/commands.h"
+#include "fcgi-app/options.h"
 #include "fcgi-app/pidfile.h"
 #include "filter/auth_jwt.h"
 #include "filter/filter_list.h"
@@ -24,21 +25,19 @@
 
 enum { LOCK_TRIES = 1000, LOCK_WAIT_MS = 10, PATIENCE = 5 * FG_US_PER_S };
 
-static const char usage[] =
-    "usage: faregate revoke [-c FILE] (--jti ID | --sub SUBJECT | --all) [--issuer ISSUER] [--before TIME] [--for DURATION]\n";
-
 static const char help[] =
+    "Usage: faregate revoke [-c FILE] (--jti ID | --sub SUBJECT | --all) [--issuer ISSUER] [--before TIME] [--for DURATION]\n"
     "\n"
     "Takes back one token (--jti), the tokens of a subject (--sub) or all tokens of an issuer (--all): those that were issued\n"
     "before a moment. In force wherever a jwt policy says `revocation`, within its check-every.\n"
     "\n"
-    "  -c FILE          the configuration, which says where the store is\n"
-    "  --jti ID         the token whose claim jti is this\n"
-    "  --sub SUBJECT    all tokens whose claim sub is this\n"
-    "  --all            all tokens of --issuer, which has to be given\n"
-    "  --issuer ISSUER  of this issuer alone; without it, of any\n"
-    "  --before TIME    those issued (iat) earlier: 2026-11-25T10:00:00Z, or seconds since 1970; now, if it is not said\n"
-    "  --for DURATION   how long it is remembered: at least as long as tokens live (default 24h, at most 31d)\n"
+    "  -c, --config FILE  the configuration, which says where the store is\n"
+    "  --jti ID           the token whose claim jti is this\n"
+    "  --sub SUBJECT      all tokens whose claim sub is this\n"
+    "  --all              all tokens of --issuer, which has to be given\n"
+    "  --issuer ISSUER    of this issuer alone; without it, of any\n"
+    "  --before TIME      those issued (iat) earlier: 2026-11-25T10:00:00Z, or seconds since 1970; now, if it is not said\n"
+    "  --for DURATION     how long it is remembered: at least as long as tokens live (default 24h, at most 31d)\n"
     "\n"
     "Exit status: 0 done, 1 the configuration has errors, 2 usage, 3 the store or the pool cannot be reached.\n";
 
@@ -80,7 +79,7 @@ set_kind(struct asked *asked, enum fg_revocation_kind kind, const char *value)
 }
 
 static bool
-take_option(struct asked *asked, int option, fg_usec now)
+take_option(struct asked *asked, int option, char **argv, fg_usec now)
 {
 	fg_usec span;
 
@@ -110,7 +109,7 @@ take_option(struct asked *asked, int option, fg_usec now)
 		fprintf(stderr, "faregate revoke: \"%s\" is not a duration up to 31d: write 90m, 24h, 7d\n", optarg);
 		return false;
 	default:
-		fputs(usage, stderr);
+		(void)fg_options_refuse(option, argv);
 		return false;
 	}
 }
@@ -119,7 +118,8 @@ static int
 parse_arguments(struct asked *asked, int argc, char **argv, fg_usec now, bool *is_over)
 {
 	static const struct option options[] = {
-	    {"help", no_argument, NULL, 'h'}, {"jti", required_argument, NULL, 'j'}, {"sub", required_argument, NULL, 's'},
+	    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+	    {"jti", required_argument, NULL, 'j'}, {"sub", required_argument, NULL, 's'},
 	    {"all", no_argument, NULL, 'a'}, {"issuer", required_argument, NULL, 'i'}, {"before", required_argument, NULL, 'b'},
 	    {"for", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0},
 	};
@@ -127,16 +127,20 @@ parse_arguments(struct asked *asked, int argc, char **argv, fg_usec now, bool *i
 
 	*is_over = true;
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
 		if (option == 'h') {
-			printf("%s%s", usage, help);
+			fputs(help, stdout);
 			return FG_EXIT_OK;
 		}
-		if (!take_option(asked, option, now))
+		if (!take_option(asked, option, argv, now))
 			return FG_EXIT_USAGE;
 	}
-	if (optind != argc || !asked->has_kind || (asked->revocation.kind == FG_REVOKED_ISSUER && asked->revocation.issuer.len == 0)) {
-		fputs(usage, stderr);
+	if (optind < argc)
+		return fg_options_refuse_word(argv, argv[optind]);
+	if (!asked->has_kind || (asked->revocation.kind == FG_REVOKED_ISSUER && asked->revocation.issuer.len == 0)) {
+		fprintf(stderr, "faregate revoke: %s is missing; try 'faregate revoke --help'\n",
+		    asked->has_kind ? "--issuer" : "--jti, --sub or --all");
 		return FG_EXIT_USAGE;
 	}
 	*is_over = false;

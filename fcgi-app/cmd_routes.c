@@ -66,7 +66,10 @@ add_destination(struct fg_buf *out, const struct fg_route *route)
 		fg_buf_printf(out, "respond %d", route->respond->status);
 		return;
 	}
-	fg_buf_add(out, route->service->name);
+	if (route->service != NULL)
+		fg_buf_add(out, route->service->name);
+	for (size_t i = 0; i < route->split_count; i++)
+		fg_buf_printf(out, "%s%.*s %d", i == 0 ? "" : ", ", FG_STR_ARG(route->splits[i].service->name), route->splits[i].weight);
 	if (route->rewrite != NULL) {
 		rewrite = fg_template_text(route->rewrite);
 		fg_buf_printf(out, " as %.*s", FG_STR_ARG(rewrite));

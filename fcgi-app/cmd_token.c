@@ -11,6 +11,7 @@
 #include "core/config.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/offline.h"
+#include "fcgi-app/options.h"
 #include "filter/auth_jwt.h"
 #include "filter/filter_list.h"
 #include "token/b64url.h"
@@ -22,14 +23,13 @@ struct asked {
 	struct fg_str token;
 };
 
-static const char usage[] = "usage: faregate token [-c FILE] [--keys POLICY=FILE]... TOKEN\n";
-
 static const char help[] =
+    "Usage: faregate token [-c FILE] [--keys POLICY=FILE]... TOKEN\n"
     "\n"
     "Says what stands in a token (never its signature), and for each jwt policy whether it takes the token and why not.\n"
     "Nothing is sent. Keys at a URL are those that the running pool has fetched.\n"
     "\n"
-    "  -c FILE             the configuration\n"
+    "  -c, --config FILE   the configuration\n"
     "  --keys POLICY=FILE  keys of that policy instead: a JWK Set, PEM or a secret; may be repeated\n"
     "\n"
     "TOKEN may be - to read it from standard input, where no list of processes shows it. A \"Bearer \" before it is taken off.\n"
@@ -64,6 +64,7 @@ static int
 parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 {
 	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"keys", required_argument, NULL, 'k'},
 	    {NULL, 0, NULL, 0},
@@ -72,7 +73,8 @@ parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 
 	*is_over = true;
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			asked->file = optarg;
@@ -82,17 +84,18 @@ parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 				return FG_EXIT_USAGE;
 			break;
 		case 'h':
-			printf("%s%s", usage, help);
+			fputs(help, stdout);
 			return FG_EXIT_OK;
 		default:
-			fputs(usage, stderr);
-			return FG_EXIT_USAGE;
+			return fg_options_refuse(option, argv);
 		}
 	}
-	if (argc - optind != 1) {
-		fputs(usage, stderr);
+	if (optind == argc) {
+		fprintf(stderr, "faregate token: TOKEN is missing; try 'faregate token --help'\n");
 		return FG_EXIT_USAGE;
 	}
+	if (optind + 1 < argc)
+		return fg_options_refuse_word(argv, argv[optind + 1]);
 	if (!read_token(asked, argv[optind]))
 		return FG_EXIT_USAGE;
 	*is_over = false;

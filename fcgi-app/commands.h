@@ -26,6 +26,8 @@ int fg_cmd_reload(int argc, char **argv);
 int fg_cmd_stop(int argc, char **argv);
 int fg_cmd_status(int argc, char **argv);
 int fg_cmd_key(int argc, char **argv);
+int fg_cmd_drain(int argc, char **argv);
+int fg_cmd_undrain(int argc, char **argv);
 int fg_cmd_limits(int argc, char **argv);
 int fg_cmd_revoke(int argc, char **argv);
 int fg_cmd_token(int argc, char **argv);

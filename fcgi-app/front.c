@@ -21,7 +21,12 @@ static void watch_listeners(struct fg_front *front);
 static void
 pause_accepting(struct fg_front *front, const char *why)
 {
-	FG_LOG(front->gw->log, WARN, "fcgi", "accepting pauses", FG_F_CSTR("error", why));
+	fg_usec now = fg_loop_clock(front->gw->loop)->mono;
+
+	if (front->pause_said == 0 || now - front->pause_said >= FRONT_PAUSE_SAID_US) {
+		FG_LOG(front->gw->log, WARN, "fcgi", "accepting pauses", FG_F_CSTR("error", why));
+		front->pause_said = now;
+	}
 	front->accept_paused = true;
 	watch_listeners(front);
 	fg_timer_start(&front->pause_timer, FRONT_PAUSE_US);

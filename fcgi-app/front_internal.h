@@ -22,6 +22,7 @@ struct fg_handover;
 enum {
 	FRONT_SCRATCH_BYTES = 64 * 1024,
 	FRONT_PAUSE_US = 100 * FG_US_PER_MS,      /* when descriptors have run out, or the way to other workers is full */
+	FRONT_PAUSE_SAID_US = 60 * FG_US_PER_S,   /* the log hears of it no more often */
 	FRONT_WATCH_AFTER_US = 20 * FG_US_PER_MS, /* an exchange that takes longer is watched for its client's leaving */
 };
 
@@ -65,6 +66,7 @@ struct fg_front {
 	struct conn *conns;
 	size_t conn_count;
 	bool draining, accept_paused;
+	fg_usec pause_said; /* 0: never */
 	struct fg_timer pause_timer, watch_timer;
 	const struct fg_handover *handover; /* borrowed; NULL: none */
 	struct fg_io handover_io;

@@ -25,6 +25,8 @@ static const struct {
     {"stop", fg_cmd_stop, "have the running pool finish what is in flight and leave"},
     {"status", fg_cmd_status, "what runs, and what it has counted"},
     {"key", fg_cmd_key, "make, list and revoke API keys"},
+    {"drain", fg_cmd_drain, "have no more requests go to a target"},
+    {"undrain", fg_cmd_undrain, "let them go there again"},
     {"limits", fg_cmd_limits, "what somebody has left of each limit, or a new start"},
     {"version", fg_cmd_version, "the version and the features built in"},
 };

@@ -86,6 +86,18 @@ fg_options_refuse_word(char **argv, const char *word)
 	return FG_EXIT_USAGE;
 }
 
+static bool
+take_words(struct fg_options *options, int argc, char **argv)
+{
+	if (argc - optind != 2) {
+		fprintf(stderr, "faregate %s: takes two words; try faregate %s --help\n", argv[0], argv[0]);
+		return false;
+	}
+	options->words[0] = argv[optind];
+	options->words[1] = argv[optind + 1];
+	return true;
+}
+
 bool
 fg_options_read(struct fg_options *options, int argc, char **argv, unsigned taken, const char *help, int *status)
 {
@@ -109,6 +121,8 @@ fg_options_read(struct fg_options *options, int argc, char **argv, unsigned take
 		if (!take(options, option, command))
 			return false;
 	}
+	if ((taken & FG_OPTION_TWO_WORDS) != 0)
+		return take_words(options, argc, argv);
 	if (optind == argc)
 		return true;
 	*status = fg_options_refuse_word(argv, argv[optind]);

@@ -12,9 +12,10 @@ struct fg_options {
 	const char *pid_file; /* --pid-file FILE; NULL: the configuration says */
 	unsigned workers;     /* --workers N; 0: the configuration says */
 	bool json;            /* --json */
+	const char *words[2]; /* what stands there without an option: both or none */
 };
 
-enum { FG_OPTION_CONFIG = 1, FG_OPTION_PID_FILE = 2, FG_OPTION_WORKERS = 4, FG_OPTION_JSON = 8 };
+enum { FG_OPTION_CONFIG = 1, FG_OPTION_PID_FILE = 2, FG_OPTION_WORKERS = 4, FG_OPTION_JSON = 8, FG_OPTION_TWO_WORDS = 16 };
 
 /*
  * Reads the options of that command, of which `taken` (FG_OPTION_*) are allowed; help is the whole text of --help.

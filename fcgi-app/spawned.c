@@ -59,7 +59,7 @@ join_memory(struct fg_pool_memory *memory, struct fg_config *config)
 
 	free(stem);
 	if (ok)
-		fg_stats_attach(memory->stats, config);
+		fg_pool_memory_attach(memory, config, 1);
 	return ok;
 }
 
@@ -101,7 +101,7 @@ fg_spawned_worker(void)
 			fg_config_free(config);
 			return FG_EXIT_ENVIRONMENT;
 		}
-		fg_stats_attach(memory.stats, config);
+		fg_pool_memory_attach(&memory, config, 1);
 	}
 	status = serve(config, &memory);
 	fg_pool_memory_close(&memory, false);

@@ -200,7 +200,7 @@ begin_reload(struct supervisor *s)
 		refuse_reload(s, "configuration cannot be used, the pool goes on with the one before");
 		return;
 	}
-	fg_stats_attach(s->memory.stats, s->next.config);
+	fg_pool_memory_attach(&s->memory, s->next.config, s->next.generation);
 	s->phase = RELOADING;
 	if (!start_workers(s, &s->next))
 		abandon_reload(s, "no new workers, the pool goes on with the configuration before");
@@ -454,7 +454,7 @@ prepare(struct supervisor *s)
 		FG_LOG(&s->log, ERROR, "supervisor", "no pair of sockets", FG_F_CSTR("because", strerror(errno)));
 		return false;
 	}
-	fg_stats_attach(s->memory.stats, s->now.config);
+	fg_pool_memory_attach(&s->memory, s->now.config, s->now.generation);
 	fg_stats_set_pool(s->memory.stats, getpid(), s->now.generation, clock_now().wall);
 	if (geteuid() == 0 && s->now.config->user.len == 0)
 		FG_LOG(&s->log, WARN, "supervisor", "workers run as root: set `user:`, or start the pool as another user");

@@ -6,20 +6,26 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "core/access_log.h"
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/log_sink.h"
 #include "core/pool_memory.h"
+#include "core/probe.h"
 #include "core/stats.h"
+#include "core/targets.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/front.h"
 
 enum {
 	MOST_IDLE_CONNECTIONS = 1024,            /* to services */
 	MOST_IDLE_US = 30 * FG_US_PER_S,         /* services that close earlier are found out before they are used */
+	/* An exchange has a connection on either side; files, the store and fetches take the rest. */
+	MOST_DESCRIPTORS = 2 * FG_MAX_CONNECTIONS + MOST_IDLE_CONNECTIONS + 512,
 };
 
 struct worker {
@@ -136,12 +142,26 @@ serve(struct worker *worker)
 	fg_loop_turn(worker->loop, false);
 }
 
+/* The soft limit is what a shell or a web server happens to have: often 1024, which 500 exchanges use up. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= MOST_DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < MOST_DESCRIPTORS ? limit.rlim_max : MOST_DESCRIPTORS;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int
 fg_worker_run(const struct fg_worker_spec *spec)
 {
 	struct worker worker = {.spec = spec};
 	struct fg_access_log *access_log = NULL;
+	struct fg_probes *probes;
 
+	raise_descriptor_limit();
 	if (fg_log_sink_new(&worker.log_sink, FG_STR("stderr"), spec->memory->stats) != FG_OK)
 		return FG_EXIT_ENVIRONMENT;
 	worker.log = (struct fg_log){
@@ -157,11 +177,15 @@ fg_worker_run(const struct fg_worker_spec *spec)
 	fg_gateway_init(&worker.gw, spec->config, worker.loop, worker.client, &worker.log);
 	worker.gw.access_log = access_log;
 	worker.gw.stats = spec->memory->stats;
+	worker.gw.targets = spec->memory->targets;
 	worker.gw.worker = spec->slot;
+	fg_targets_start_worker(worker.gw.targets, spec->slot);
 	fg_gateway_start_filters(&worker.gw, spec->memory);
+	probes = fg_probes_start(&worker.gw);
 
 	serve(&worker);
 
+	fg_probes_stop(probes);
 	fg_gateway_fini(&worker.gw);
 	fg_client_free(worker.client);
 	fg_loop_free(worker.loop);

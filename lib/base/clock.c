@@ -21,6 +21,12 @@ fg_clock_read(struct fg_clock *clock)
 	clock->wall = read_clock(CLOCK_REALTIME);
 }
 
+fg_usec
+fg_clock_mono(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
 static void
 put_digits(char *at, int count, int number)
 {

@@ -24,6 +24,9 @@ struct fg_clock {
 /* Reads both from the system. A worker does so once a loop turn (loop/loop.h). */
 void fg_clock_read(struct fg_clock *clock);
 
+/* CLOCK_MONOTONIC now: for measuring what may begin and end within one turn. Nothing is decided by it. */
+fg_usec fg_clock_mono(void);
+
 /* "2026-11-24T20:07:49.123Z" (RFC 3339); buf takes 32 bytes. Returns the length. */
 int fg_clock_format_rfc3339(fg_usec wall, char *buf);
 /* The same back, to the second, in UTC: "2026-11-24T20:07:49Z", with or without a fraction, or "2026-11-24" for its

@@ -171,6 +171,10 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "The service behind this route sent something that is not a valid HTTP response.") \
 	X(SERVICE_HEADERS_TOO_LARGE, "service_headers_too_large", 502, WARN, "Service's headers too large", \
 	    "The service behind this route sent too many or too long headers.") \
+	X(SERVICE_UNAVAILABLE, "service_unavailable", 503, WARN, "Service not available", \
+	    "No target of the service behind this route can take a request at the moment; try again later.") \
+	X(BREAKER_OPEN, "breaker_open", 503, WARN, "Service resting", \
+	    "The service behind this route has failed lately and is not asked for a while; try again later (Retry-After).") \
 	/* the store (Redis) is at fault; lib/redis counts by this order */ \
 	X(STORE_UNREACHABLE, "store_unreachable", 503, WARN, "Store unreachable", \
 	    "The gateway cannot reach the store that this route depends on; try again later.") \

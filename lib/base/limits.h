@@ -15,9 +15,14 @@
 /* ---- processes */
 #define FG_MAX_WORKERS 255 /* of one configuration; while it reloads, a pool has twice as many (core/stats.h) */
 
+#define FG_MAX_SHARED_TARGETS 16384 /* services and targets whose state a pool shares; of others each worker has its own */
+
 /* ---- bodies in flight, each exchange */
 #define FG_BODY_BUFFER_BYTES (64 * 1024) /* request body read ahead of the service */
 #define FG_WRITE_PIECE_BYTES (32 * 1024) /* written to the web server for one readiness */
+#define FG_MAX_REPLAY_BYTES (64 * 1024)  /* of a request's body, kept for a retry or a mirror; a longer one is not repeated */
+#define FG_MAX_MIRRORS 64                 /* copies in flight of one worker; more are left out, and counted */
+#define FG_MAX_MIRROR_ANSWER_BYTES (64 * 1024) /* read to keep the connection; a longer answer is cut off */
 
 /* ---- waiting for the client, where no service's idle-timeout says how long (microseconds) */
 #define FG_CLIENT_IDLE_USEC (60 * 1000000)
@@ -64,11 +69,10 @@
 #define FG_VERDICT_CACHE_SLOTS 4096        /* verdicts on secrets in one worker, of a kind of policy: so many of yes, and of no */
 #define FG_MAX_VERDICT_BYTES (8 * 1024)    /* what is known of who shows one, in the store: store_error; in a cache: not kept */
 #define FG_MAX_PASSWORD_CHECKS 64          /* that wait for a thread of a worker: overloaded */
-#define FG_MAX_FETCHED_KEYS_BYTES (256 * 1024) /* of a JWK Set at a URL, and of a provider's metadata: the fetch has failed */
-#define FG_MAX_KEY_SLOTS 64                /* places that keys come from, in a pool: those of a reload beside the old ones */
-#define FG_MAX_KEY_URLS (FG_MAX_KEY_SLOTS / 2) /* of one configuration */
+#define FG_MAX_FETCHED_KEYS_BYTES (64 * 1024) /* of a JWK Set at a URL, and of a provider's metadata: the fetch has failed */
+#define FG_MAX_KEY_SLOTS 32                /* places that keys come from, in a pool: those of a reload beside the old ones */
 #define FG_MAX_KEY_WAITERS 4096            /* requests of a worker that wait for one fetch: keys_unavailable */
-#define FG_MAX_REVOCATIONS (128 * 1024)    /* known to a pool at a time, a power of two; beyond it nothing is known: as if the store were gone */
+#define FG_MAX_REVOCATIONS (32 * 1024)     /* known to a pool at a time, a power of two; beyond it nothing is known: as if the store were gone */
 #define FG_MAX_INTROSPECTIONS 256          /* questions of one policy in one worker at a time: overloaded */
 #define FG_MAX_INTROSPECTION_BYTES (64 * 1024) /* of an answer: introspection_unavailable */
 #define FG_MAX_AUTH_FORWARDS 32            /* headers of one policy that tell who is calling */
@@ -80,7 +84,7 @@
 #define FG_MAX_LIMIT_KEYS_UNUSED 4096 /* the same, of a pool that starts without any limit */
 
 /* ---- memory */
-#define FG_MAX_EXCHANGE_ARENA_BYTES (2 * 1024 * 1024) /* above the sum of all bounds over it; asserted */
+#define FG_MAX_EXCHANGE_ARENA_BYTES (8 * 1024 * 1024) /* above the sum of all bounds over it; asserted */
 #define FG_MAX_LOG_LINE_BYTES (16 * 1024)
 #define FG_MAX_LOG_QUEUE_BYTES (4 * 1024 * 1024) /* lines waiting for the disk; beyond it they are counted, dropped */
 #define FG_MAX_OWN_BODY_BYTES (64 * 1024 * 1024) /* an answer made here (metrics of 10,000 routes) */

@@ -98,6 +98,14 @@ fg_str_eq_secret(struct fg_str a, struct fg_str b)
 	return diff == 0;
 }
 
+uint64_t
+fg_str_fnv(uint64_t hash, struct fg_str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		hash = (hash ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
 bool
 fg_is_token(struct fg_str s)
 {

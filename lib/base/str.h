@@ -79,6 +79,10 @@ bool fg_str_to_u64(struct fg_str s, uint64_t *out);
 /* For hash tables in memory, keyed against flooding: SipHash-1-3 with a key drawn once a process. */
 uint64_t fg_str_hash(struct fg_str s);
 
+/* FNV-1a, going on from hash: the same in every process. For what nobody has a reason to attack. */
+#define FG_FNV_INIT UINT64_C(0xcbf29ce484222325)
+uint64_t fg_str_fnv(uint64_t hash, struct fg_str s);
+
 /* Compares secrets: time depends on the lengths alone. */
 bool fg_str_eq_secret(struct fg_str a, struct fg_str b);
 

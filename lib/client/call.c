@@ -528,4 +528,5 @@ fg_call_get_times(const struct fg_call *call, struct fg_call_times *out)
 {
 	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
 	*out = call->times;
+	out->sent = call->sent;
 }

@@ -102,6 +102,7 @@ struct fg_call_times {
 	fg_usec connected;  /* from the start until connected and, with TLS, trusted; 0 on a kept-alive connection */
 	fg_usec first_byte; /* from the start until the response's first byte; 0 when none came */
 	bool reused;        /* a kept-alive connection served it */
+	bool sent;          /* something of the request may have left us */
 };
 
 /* Never NULL: whatever goes wrong comes with on_end. ops and arg are borrowed until the call is over. */

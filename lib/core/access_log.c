@@ -199,6 +199,8 @@ add_decision_fields(struct fg_buf *line, const struct fg_exchange *x)
 		add_text(line, KEY("service"), x->service->name, SHORT_BYTES);
 	if (x->target != NULL)
 		add_text(line, KEY("target"), x->target->url, SHORT_BYTES);
+	if (x->tries > 1)
+		add_count(line, KEY("tries"), x->tries);
 	if (x->identity != NULL) {
 		add_text(line, KEY("consumer"), x->identity->consumer, SHORT_BYTES);
 		add_text(line, KEY("auth"), x->identity->policy, SHORT_BYTES);

@@ -27,6 +27,7 @@ struct fg_redis;
 struct fg_redis_spec;
 struct fg_stats_series;
 struct fg_template;
+struct fg_var;
 
 struct fg_listen {
 	struct fg_str text; /* as configured: "unix:/run/faregate/faregate.sock", "tcp:127.0.0.1:9000" */
@@ -74,12 +75,23 @@ struct fg_consumer {
 	size_t attribute_count;
 };
 
+/* A service that gets copies of a share of a route's requests. */
+struct fg_route_mirror {
+	const struct fg_service *service;
+	int percent;
+};
+
 struct fg_route {
 	struct fg_route_rule rule;
 	struct fg_str name;
 	unsigned index;                     /* in fg_config.routes */
-	const struct fg_service *service;   /* NULL: respond */
-	const struct fg_respond *respond;   /* NULL: service */
+	const struct fg_service *service;   /* NULL: split, or respond */
+	const struct fg_split *splits;      /* instead of a service */
+	size_t split_count;
+	const struct fg_var *split_by;      /* the same service for the same values; none: drawn */
+	size_t split_by_count;
+	const struct fg_route_mirror *mirror; /* NULL: none */
+	const struct fg_respond *respond;   /* NULL: service or split */
 	struct fg_str strip_prefix;         /* decoded; empty: none */
 	const struct fg_template *rewrite;  /* NULL: none */
 	int64_t body_limit;                 /* bytes; -1: none */

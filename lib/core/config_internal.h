@@ -81,6 +81,20 @@ extern const struct fg_conf_key fg_config_route_keys[], fg_config_shared_keys[];
 fg_conf_parse_fn fg_config_parse_admin, fg_config_check_listens, fg_config_check_user, fg_config_check_absolute,
     fg_config_check_name, fg_config_check_file, fg_config_parse_store, fg_config_check_store;
 
+/* ---- config_traffic.c */
+
+extern const struct fg_conf_choice fg_config_balances[];
+extern const struct fg_conf_key fg_config_breaker_keys[], fg_config_retry_keys[], fg_config_health_keys[];
+fg_conf_parse_fn fg_config_check_breaker, fg_config_check_retry;
+/* Of a route: `split` (struct fg_split) and `mirror` (struct fg_route_mirror). */
+extern const struct fg_conf_key fg_config_split_service, fg_config_split_weight, fg_config_mirror_keys[];
+fg_conf_parse_fn fg_config_check_split, fg_config_parse_service;
+/* other: what the route says besides, service or respond; NULL: neither. */
+void fg_config_check_sharing(struct fg_conf *conf, const struct fg_conf_node *route, const struct fg_conf_node *split,
+    const struct fg_conf_node *other);
+/* What only all keys of a service together tell. */
+void fg_config_check_traffic(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_service *service);
+
 /* ---- config_policy.c: of the filter of that number */
 
 /* The map at the top. Base: struct fg_config_draft. */

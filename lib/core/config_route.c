@@ -2,6 +2,7 @@
 #include "conf/suggest.h"
 #include "core/config_internal.h"
 #include "core/value_keys.h"
+#include "core/limit_policy.h"
 #include "core/uri.h"
 #include "core/var.h"
 
@@ -51,8 +52,8 @@ static const struct fg_conf_key query_value = {"VALUE", FG_CONF_STRING, FG_CONF_
 
 /* ---- where it goes */
 
-static void
-parse_service(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+void
+fg_config_parse_service(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	struct fg_config_draft *draft = conf->arg;
 	struct fg_suggest suggest;
@@ -298,13 +299,15 @@ check_route(struct fg_conf *conf, const struct fg_conf_node *node, const struct 
 	struct fg_config_draft *config = conf->arg;
 	struct fg_route_draft *draft = out;
 	const struct fg_conf_node *service = fg_conf_get(node, "service"), *respond = fg_conf_get(node, "respond");
+	const struct fg_conf_node *split = fg_conf_get(node, "split");
 	const struct fg_conf_node *strip = fg_conf_get(node, "strip-prefix"), *rewrite = fg_conf_get(node, "rewrite");
 
 	(void)key;
 	if (node->kind != FG_CONF_NODE_MAP)
 		return;
-	if (service == NULL && respond == NULL)
+	if (service == NULL && respond == NULL && split == NULL)
 		fg_conf_error_at_name(conf, node, "goes nowhere; it takes service: NAME, or respond: for a fixed answer");
+	fg_config_check_sharing(conf, node, split, service != NULL ? service : respond);
 	if (service != NULL && respond != NULL)
 		fg_conf_error(conf, respond->name, "a route has either service or respond, not both");
 	for (size_t i = 0; respond != NULL && i < 2; i++)
@@ -352,8 +355,16 @@ const struct fg_conf_key fg_config_route_keys[] = {
 	.max = MAX_CONDITIONS, .item_name = &query_name, .item = &query_value, .help = "all of these parameters, with these values"},
     {"priority", FG_CONF_INT, FG_CONF_AT(struct fg_route_draft, route.rule.priority), .min = -MAX_PRIORITY, .max = MAX_PRIORITY,
 	.preset = "0", .help = "the higher wins between routes that are equally specific"},
-    {"service", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_route_draft, route.service), .parse = parse_service,
+    {"service", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_route_draft, route.service), .parse = fg_config_parse_service,
 	.form = "the name of a service", .schema = "\"type\": [\"string\", \"integer\"]", .help = "where the request goes"},
+    {"split", FG_CONF_MAP, FG_CONF_ARRAY(struct fg_route_draft, route.splits, route.split_count, struct fg_split), .max = 16,
+	.item_name = &fg_config_split_service, .item = &fg_config_split_weight, .check = fg_config_check_split,
+	.help = "several services instead of one, each with its share"},
+    {"split-by", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_route_draft, route.split_by, route.split_by_count, struct fg_var),
+	.flags = FG_CONF_OR_ONE, .max = 8, .item = &fg_limit_by_item, .shown_preset = "drawn for each request",
+	.help = "request variables: the same service for the same values"},
+    {"mirror", FG_CONF_SECTION, FG_CONF_OWN(struct fg_route_draft, route.mirror, struct fg_route_mirror),
+	.keys = fg_config_mirror_keys, .help = "another service gets copies; its answers are dropped, no client waits for them"},
     {"respond", FG_CONF_SECTION, FG_CONF_OWN(struct fg_route_draft, route.respond, struct fg_respond), .keys = respond_keys,
 	.check = check_respond, .help = "a fixed answer instead of a service's"},
     {"strip-prefix", FG_CONF_STRING, FG_CONF_AT(struct fg_route_draft, route.strip_prefix), .form = "a path",

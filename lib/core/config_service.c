@@ -6,8 +6,9 @@
 #include "client/client.h"
 #include "conf/suggest.h"
 #include "core/config_internal.h"
-
-enum { MAX_TARGETS = 256, MAX_SERVICES = 100000 };
+#include "core/limit_policy.h"
+#include "core/targets.h"
+#include "core/value_keys.h"
 
 #define ONE_DAY (INT64_C(86400) * FG_US_PER_S)
 #define URL_FORM "http://HOST[:PORT] or https://HOST[:PORT]"
@@ -67,6 +68,8 @@ static const struct fg_conf_key target_keys[] = {
 	.form = URL_FORM, .schema = URL_SCHEMA, .help = "where it is; without a path"},
     {"weight", FG_CONF_INT, FG_CONF_AT(struct fg_target, weight), .min = 1, .max = 1000, .preset = "1",
 	.help = "its share of the requests, relative to the other targets"},
+    {"max-connections", FG_CONF_INT, FG_CONF_AT(struct fg_target, max_connections), .min = 0, .max = 1000000, .word = "none",
+	.word_value = 0, .preset = "none", .help = "requests in flight to it, of the whole pool; it gets no more"},
     {NULL},
 };
 
@@ -221,6 +224,8 @@ finish_target(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_s
 	const struct fg_conf_node *url = fg_conf_get(node, "url");
 
 	target->service = service;
+	target->state = FG_ARENA_NEW(conf->arena, struct fg_target_state);
+	target->number = -1;
 	target->index = (unsigned)(target - service->targets);
 	if (target->url.len == 0)
 		return; /* what is wrong with it was said */
@@ -238,6 +243,7 @@ check_service(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 	const struct fg_conf_node *targets = fg_conf_get(node, "targets"), *item = targets;
 
 	(void)key;
+	service->state = FG_ARENA_NEW(conf->arena, struct fg_target_state);
 	if (targets == NULL)
 		item = node;
 	else if (targets->kind == FG_CONF_NODE_LIST)
@@ -246,20 +252,37 @@ check_service(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 		fg_conf_error(conf, targets, "is empty; at least one URL is needed");
 	for (size_t i = 0; i < service->target_count; i++, item = item->next)
 		finish_target(conf, item, service, &service->targets[i]);
+	fg_config_check_traffic(conf, node, service);
 	if (service->http2 && !fg_client_has_http2())
 		fg_conf_error(conf, fg_conf_get(node, "http2"), "this program was built with a libcurl without HTTP/2 (faregate version)");
 }
 
 static const struct fg_conf_key service_keys[] = {
     {"targets", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_service, targets, target_count, struct fg_target),
-	.flags = FG_CONF_REQUIRED | FG_CONF_OR_ONE, .max = MAX_TARGETS, .item = &target_item,
-	.help = "what runs it; requests go to each in turn"},
+	.flags = FG_CONF_REQUIRED | FG_CONF_OR_ONE, .max = FG_SERVICE_MOST_TARGETS, .item = &target_item,
+	.help = "what runs it"},
+    {"balance", FG_CONF_ENUM, FG_CONF_AT(struct fg_service, balance), .choices = fg_config_balances, .preset = "round-robin",
+	.help = "which target: each in turn by weight; the idler of two drawn by weight; or always the same for the same hash-by"},
+    {"hash-by", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_service, hash_by, hash_by_count, struct fg_var), .flags = FG_CONF_OR_ONE,
+	.max = 8, .item = &fg_limit_by_item, .shown_preset = "ip", .help = "request variables; ip stands in for one that is absent"},
+    {"slow-start", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, slow_start), .min = 0, .max = ONE_DAY, .preset = "0",
+	.help = "over this time a target that came back is given more and more, up to its weight"},
+    {"retry", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, retry, struct fg_service_retry), .keys = fg_config_retry_keys,
+	.check = fg_config_check_retry, .help = "requests that failed are sent again; without it none is"},
+    {"breaker", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, breaker, struct fg_service_breaker),
+	.keys = fg_config_breaker_keys, .check = fg_config_check_breaker,
+	.help = "a target that fails is left alone for a while; when all are, 503 breaker_open"},
+    {"health", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, health, struct fg_service_health),
+	.keys = fg_config_health_keys, .help = "targets are asked how they are; those that are down get no requests"},
     {"connect-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, connect_timeout), .min = FG_US_PER_MS, .max = ONE_DAY,
 	.preset = "1s", .help = "until the connection is there, TLS included; then 504 service_connect_timeout"},
     {"response-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, response_timeout), .min = FG_US_PER_MS, .max = ONE_DAY,
 	.preset = "30s", .help = "from the request sent until the response's headers; then 504 service_timeout"},
     {"idle-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, idle_timeout), .min = FG_US_PER_MS, .max = ONE_DAY,
 	.preset = "60s", .help = "between two bytes, either way; then service_idle_timeout"},
+    {"deadline-header", FG_CONF_STRING, FG_CONF_AT(struct fg_service, deadline_header), .max = 64,
+	.check = fg_value_check_header_name, .form = "a header name", .shown_preset = "none",
+	.help = "tells the service how many milliseconds of the route's timeout are left; a client's own is removed"},
     {"host", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_service), .parse = parse_host, .preset = "preserve",
 	.form = "preserve, target or a host name", .schema = "\"type\": \"string\"",
 	.help = "the Host that the service sees: the client's, the target's, or that name"},

@@ -6,6 +6,7 @@
 #define FG_CORE_ENGINE_H
 
 #include "core/exchange.h"
+#include "core/service.h"
 
 #define FG_EXCHANGE_MAGIC 0x46475831u
 
@@ -41,10 +42,37 @@ void fg_engine_pump_own_body(struct fg_exchange *x);
 
 /* ---- forward.c */
 
+/* Begins, or answers at once that there is nobody to send it to. */
 void fg_forward_start(struct fg_exchange *x);
+/* Sends the request to x->target. */
+void fg_forward_call(struct fg_exchange *x);
+/* A deadline has passed, of the exchange or of a step of it. True: the exchange goes on with another try. */
+bool fg_forward_on_deadline(struct fg_exchange *x, enum fg_err err);
+/* The Host that the target's service is told. */
+struct fg_str fg_forward_host(const struct fg_exchange *x, const struct fg_target *target);
+/* Gives up what is under way. */
+void fg_forward_stop(struct fg_exchange *x);
 /* More body is there, or its end. */
 void fg_forward_on_body(struct fg_exchange *x);
 void fg_forward_on_writable(struct fg_exchange *x);
+
+/* ---- forward_try.c */
+
+/* fg_service_pick() of that service for this request. */
+FG_MUST_CHECK enum fg_err fg_forward_pick(struct fg_exchange *x, const struct fg_service *service,
+    const struct fg_tried *tried, const struct fg_target **target, fg_usec *wait);
+/* Picks x->target. Not FG_OK: nobody is there; somebody may be after *wait. */
+FG_MUST_CHECK enum fg_err fg_try_first(struct fg_exchange *x, fg_usec *wait);
+/* What became of the try; the first word counts. */
+void fg_try_judge(struct fg_exchange *x, enum fg_failure failure);
+/* The try has failed in this way. True: another one is on its way, and a call that still ran is cancelled. */
+bool fg_try_again(struct fg_exchange *x, enum fg_failure failure, bool nothing_sent);
+/* A piece of the request's body is sent; it may be wanted again. */
+void fg_try_keep(struct fg_exchange *x, struct fg_str chunk);
+/* The next piece of what an earlier try was sent; empty: there is none (left). */
+struct fg_str fg_try_replay(struct fg_exchange *x, size_t most);
+/* No try runs any more, nor will one. */
+void fg_try_stop(struct fg_exchange *x);
 
 /* ---- deadlines (exchange.c) */
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "core/access_log.h"
 #include "core/config.h"
+#include "core/mirror.h"
 #include "core/pool_memory.h"
 #include "core/stats.h"
 #include "filter/filter.h"
@@ -26,14 +27,15 @@ fg_gateway_init(struct fg_gateway *gw, const struct fg_config *config, struct fg
     const struct fg_log *log)
 {
 	*gw = (struct fg_gateway){.config = config, .loop = loop, .client = client, .log = log};
+	FG_ASSERT(getrandom(&gw->id_prefix, sizeof(gw->id_prefix), 0) == (ssize_t)sizeof(gw->id_prefix));
 	gw->service_state = calloc(config->service_count + 1, sizeof(*gw->service_state));
 	FG_ASSERT(gw->service_state != NULL);
 	for (size_t i = 0; i < config->service_count; i++) {
-		gw->service_state[i].credit = calloc(config->services[i]->target_count, sizeof(int));
+		gw->service_state[i].credit = calloc(config->services[i]->target_count, sizeof(int64_t));
 		FG_ASSERT(gw->service_state[i].credit != NULL);
+		gw->service_state[i].random = gw->id_prefix + i;
 	}
 	gw->redis = fg_config_open_store(config, loop, log);
-	FG_ASSERT(getrandom(&gw->id_prefix, sizeof(gw->id_prefix), 0) == (ssize_t)sizeof(gw->id_prefix));
 }
 
 void
@@ -49,6 +51,7 @@ void
 fg_gateway_fini(struct fg_gateway *gw)
 {
 	FG_ASSERT(gw->live == NULL);
+	fg_mirror_end_all(gw);
 	for (size_t i = 0; fg_filter_types[i] != NULL; i++)
 		if (gw->filter_state[i] != NULL)
 			fg_filter_types[i]->worker_stop(gw->filter_state[i]);
@@ -345,8 +348,8 @@ step_deadline(const struct fg_exchange *x)
 	case FG_WAIT_RESPONSE:
 		if (is_connecting(x, &times))
 			return fg_loop_clock(x->gw->loop)->mono + service->response_timeout;
-		if (x->active < x->called + times.connected)
-			return x->called + times.connected + service->response_timeout;
+		if (x->active < x->sent_at + times.connected)
+			return x->sent_at + times.connected + service->response_timeout;
 		return x->active + service->response_timeout;
 	}
 	return 0;
@@ -415,6 +418,8 @@ on_deadline(struct fg_timer *timer, void *arg)
 		arm(x);
 		return;
 	}
+	if (x->state == FG_X_FORWARDING && fg_forward_on_deadline(x, err))
+		return;
 	if (x->head_sent || err == FG_ERR_CLIENT_GONE)
 		fg_engine_break(x, err);
 	else

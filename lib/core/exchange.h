@@ -34,13 +34,17 @@ struct fg_exchange;
 struct fg_filter;
 struct fg_identity;
 struct fg_log;
+struct fg_mirror;
+struct fg_mirror_call;
 struct fg_pool_memory;
 struct fg_redis;
+struct fg_retry;
 struct fg_route;
 struct fg_service;
 struct fg_service_state;
 struct fg_stats;
 struct fg_target;
+struct fg_targets;
 
 /* ---- what all exchanges of a worker share */
 
@@ -51,6 +55,7 @@ struct fg_gateway {
 	const struct fg_log *log;               /* borrowed */
 	struct fg_access_log *access_log;       /* borrowed; NULL: none */
 	struct fg_stats *stats;                 /* borrowed; NULL: nothing is counted */
+	struct fg_targets *targets;             /* borrowed; NULL: nothing is shared */
 	struct fg_redis *redis;                 /* owned; NULL: the store is memory */
 	unsigned worker;                        /* slot in the statistics */
 	struct fg_service_state *service_state; /* owned; one a service */
@@ -60,6 +65,8 @@ struct fg_gateway {
 	unsigned spare_count;
 	uint64_t id_prefix, id_count; /* of request ids */
 	void *filter_state[FG_MAX_FILTERS];     /* of each filter in this worker, in the order of fg_filter_types */
+	struct fg_mirror_call *mirrors;         /* owned: copies in flight */
+	unsigned mirror_count;
 	bool draining;
 };
 
@@ -203,6 +210,12 @@ struct fg_exchange {
 	size_t filter_at;                 /* next filter of the request side */
 	void **filter_ctx;                /* one a filter of the route; NULL where on_request did not run */
 
+	/* the try under way */
+	unsigned tries;                   /* so far */
+	bool is_trying, is_judged;        /* it counts as in flight; its target was told what became of it */
+	struct fg_retry *retry;           /* NULL: the service has none */
+	struct fg_mirror *mirror;         /* a copy whose body is not complete yet; NULL: none */
+
 	/* waiting */
 	const char *waiting_on;           /* constant: "service orders", "redis"; NULL: nothing */
 	struct fg_await *await;           /* what it is suspended in; NULL: nothing */
@@ -223,8 +236,8 @@ struct fg_exchange {
 	size_t own_sent;
 	int64_t received, sent;           /* body bytes from, to the client */
 
-	/* times: monotonic; 0: did not happen */
-	fg_usec started, decided, called, connected, first_byte, ended;
+	/* times: monotonic; 0: did not happen; sent_at: when the try under way began */
+	fg_usec started, decided, called, sent_at, connected, first_byte, ended;
 	fg_usec wall; /* at the start */
 	struct fg_task resume_task, free_task;
 	char first[]; /* of the arena: most exchanges need no more */

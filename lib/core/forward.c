@@ -7,35 +7,49 @@
 #include <stdio.h>
 
 #include "core/config.h"
+#include "core/mirror.h"
 #include "core/service.h"
+#include "core/targets.h"
 
 /* ---- the request */
 
-static struct fg_str
-host_for_service(const struct fg_exchange *x)
+struct fg_str
+fg_forward_host(const struct fg_exchange *x, const struct fg_target *target)
 {
-	switch (x->service->host_mode) {
+	switch (target->service->host_mode) {
 	case FG_HOST_TARGET:
-		return x->target->authority;
+		return target->authority;
 	case FG_HOST_NAME:
-		return x->service->host_name;
+		return target->service->host_name;
 	case FG_HOST_PRESERVE:
 		break;
 	}
 	return x->req.authority;
 }
 
+static uint64_t
+ms_left(const struct fg_exchange *x)
+{
+	fg_usec left = x->total_deadline - fg_loop_clock(x->gw->loop)->mono;
+
+	return left > 0 ? (uint64_t)left / FG_US_PER_MS : 0;
+}
+
 static struct fg_call_header *
 call_headers(struct fg_exchange *x, size_t *count)
 {
 	const struct fg_headers *headers = &x->req.headers;
-	struct fg_call_header *out = fg_arena_alloc(&x->arena, (headers->count + 1) * sizeof(*out));
+	struct fg_str deadline = x->service->deadline_header;
+	struct fg_call_header *out = fg_arena_alloc(&x->arena, (headers->count + 2) * sizeof(*out));
 	size_t n = 0;
 
-	out[n++] = (struct fg_call_header){.name = FG_STR("Host"), .value = host_for_service(x)};
+	out[n++] = (struct fg_call_header){.name = FG_STR("Host"), .value = fg_forward_host(x, x->target)};
 	for (size_t i = 0; i < headers->count; i++)
-		if (headers->v[i].id != FG_HDR_HOST && headers->v[i].id != FG_HDR_CONTENT_LENGTH)
+		if (headers->v[i].id != FG_HDR_HOST && headers->v[i].id != FG_HDR_CONTENT_LENGTH &&
+		    (deadline.len == 0 || !fg_str_ieq(headers->v[i].name, deadline)))
 			out[n++] = (struct fg_call_header){.name = headers->v[i].name, .value = headers->v[i].value};
+	if (deadline.len > 0 && x->total_deadline != 0)
+		out[n++] = (struct fg_call_header){.name = deadline, .value = fg_arena_u64(&x->arena, ms_left(x))};
 	*count = n;
 	return out;
 }
@@ -75,16 +89,26 @@ static enum fg_flow
 on_send(void *arg, char *buf, size_t size, size_t *len)
 {
 	struct fg_exchange *x = arg;
+	struct fg_str again = fg_try_replay(x, size);
 	size_t n = x->body.len < size ? x->body.len : size;
 
+	if (again.len > 0) {
+		memcpy(buf, again.p, again.len);
+		*len = again.len;
+		fg_exchange_touch(x);
+		return FG_FLOW_GO;
+	}
 	if (n == 0 && !x->body_last) {
 		x->send_paused = true;
 		wait_while_sending(x, FG_WAIT_CLIENT_BODY);
 		return FG_FLOW_PAUSE;
 	}
-	if (n > 0)
+	if (n > 0) {
 		memcpy(buf, x->body.p, n);
+		fg_try_keep(x, (struct fg_str){buf, n});
+	}
 	fg_buf_consume(&x->body, n);
+	fg_mirror_body(x, (struct fg_str){buf, n}, x->body_last && x->body.len == 0);
 	*len = n;
 	if (x->body_last && x->body.len == 0)
 		wait_while_sending(x, x->head_sent ? FG_WAIT_SERVICE_BODY : FG_WAIT_RESPONSE);
@@ -112,7 +136,7 @@ on_status(void *arg, int status)
 {
 	struct fg_exchange *x = arg;
 
-	x->first_byte = fg_loop_clock(x->gw->loop)->mono;
+	x->first_byte = fg_clock_mono();
 	x->resp.status = status;
 	return FG_FLOW_GO;
 }
@@ -129,11 +153,35 @@ on_header(void *arg, struct fg_str name, struct fg_str value)
 	return FG_FLOW_FAIL;
 }
 
+/* A status that the service's breaker counts, or that a retry is made for. */
+static bool
+is_failure(const struct fg_exchange *x)
+{
+	const struct fg_service *service = x->service;
+
+	return (service->breaker != NULL && fg_failure_set_has_status(&service->breaker->on, x->resp.status)) ||
+	    (service->retry != NULL && fg_failure_set_has_status(&service->retry->on, x->resp.status));
+}
+
+/* Everybody waits for this one try to tell whether the target is back: its answer has begun, which is enough. */
+static bool
+is_awaited(const struct fg_exchange *x)
+{
+	return x->service->breaker != NULL && fg_breaker_state(&x->target->state->breaker) == FG_BREAKER_HALF_OPEN;
+}
+
 static enum fg_flow
 on_head_end(void *arg)
 {
 	struct fg_exchange *x = arg;
 
+	if (is_failure(x)) {
+		fg_try_judge(x, FG_FAILURE_STATUS);
+		if (fg_try_again(x, FG_FAILURE_STATUS, false))
+			return FG_FLOW_GO;
+	} else if (is_awaited(x)) {
+		fg_try_judge(x, FG_FAILURE_NONE);
+	}
 	fg_headers_remove_hop_by_hop(&x->resp.headers);
 	fg_exchange_wait_for(x, FG_WAIT_SERVICE_BODY);
 	fg_engine_send_head(x);
@@ -170,16 +218,23 @@ on_end(void *arg, enum fg_err err)
 {
 	struct fg_exchange *x = arg;
 	struct fg_call_times times;
+	enum fg_failure failure;
 
 	fg_call_get_times(x->call, &times);
-	x->connected = times.connected;
+	x->connected = times.connected > 0 ? x->sent_at + times.connected : 0;
 	x->call = NULL;
-	if (err == FG_OK && x->head_sent)
+	if (err == FG_OK && !x->head_sent)
+		err = FG_ERR_SERVICE_RESPONSE_INVALID;
+	failure = fg_failure_of(err);
+	fg_try_judge(x, failure);
+	if (failure > FG_FAILURE_NOT_ITS && fg_try_again(x, failure, !times.sent))
+		return;
+	if (err == FG_OK)
 		fg_engine_complete(x);
 	else if (x->head_sent)
 		fg_engine_break(x, err);
 	else
-		fg_exchange_refuse(x, err == FG_OK ? FG_ERR_SERVICE_RESPONSE_INVALID : err);
+		fg_exchange_refuse(x, err);
 }
 
 static const struct fg_call_ops call_ops = {
@@ -192,15 +247,12 @@ static const struct fg_call_ops call_ops = {
 };
 
 void
-fg_forward_start(struct fg_exchange *x)
+fg_forward_call(struct fg_exchange *x)
 {
-	struct fg_gateway *gw = x->gw;
 	const struct fg_request *req = &x->req;
 	struct fg_call_spec spec;
 
-	x->state = FG_X_FORWARDING;
-	x->target = fg_service_pick(x->service, &gw->service_state[x->service->index]);
-	x->called = fg_loop_clock(gw->loop)->mono;
+	x->sent_at = fg_loop_clock(x->gw->loop)->mono;
 	fg_headers_init(&x->resp.headers, &x->arena);
 	spec = (struct fg_call_spec){
 	    .endpoint = x->target->endpoint,
@@ -212,7 +264,62 @@ fg_forward_start(struct fg_exchange *x)
 	    .arena = &x->arena,
 	};
 	spec.headers = call_headers(x, &spec.header_count);
-	x->call = fg_call_start(gw->client, &spec, &call_ops, x);
+	x->call = fg_call_start(x->gw->client, &spec, &call_ops, x);
 	x->waiting_on = "service";
 	fg_exchange_wait_for(x, req->has_body ? FG_WAIT_SERVICE_READS : FG_WAIT_RESPONSE);
+}
+
+static void
+answer_unavailable(struct fg_exchange *x, enum fg_err err, fg_usec wait)
+{
+	fg_usec seconds = (wait + FG_US_PER_S - 1) / FG_US_PER_S;
+
+	fg_exchange_refuse(x, err);
+	FG_ASSERT(fg_headers_set(&x->resp.headers, FG_STR("Retry-After"),
+	    fg_arena_u64(&x->arena, seconds > 1 ? (uint64_t)seconds : 1)) == FG_OK);
+	fg_engine_respond(x);
+}
+
+void
+fg_forward_start(struct fg_exchange *x)
+{
+	fg_usec wait = 0;
+	enum fg_err err = fg_try_first(x, &wait);
+
+	if (err != FG_OK) {
+		answer_unavailable(x, err, wait);
+		return;
+	}
+	x->state = FG_X_FORWARDING;
+	x->called = fg_loop_clock(x->gw->loop)->mono;
+	fg_mirror_start(x);
+	fg_forward_call(x);
+}
+
+/* Of the whole exchange's time a service that was asked and did not answer has had its share. */
+static enum fg_failure
+failure_by_deadline(const struct fg_exchange *x, enum fg_err err)
+{
+	if (err == FG_ERR_EXCHANGE_TIMEOUT)
+		return x->wait == FG_WAIT_RESPONSE ? FG_FAILURE_TIMEOUT : FG_FAILURE_NOT_ITS;
+	return fg_failure_of(err);
+}
+
+bool
+fg_forward_on_deadline(struct fg_exchange *x, enum fg_err err)
+{
+	enum fg_failure failure = failure_by_deadline(x, err);
+
+	fg_try_judge(x, failure);
+	return failure > FG_FAILURE_NOT_ITS && err != FG_ERR_EXCHANGE_TIMEOUT && fg_try_again(x, failure, false);
+}
+
+void
+fg_forward_stop(struct fg_exchange *x)
+{
+	if (x->call != NULL)
+		fg_call_cancel(x->call);
+	x->call = NULL;
+	fg_try_stop(x);
+	fg_mirror_stop(x);
 }

@@ -14,6 +14,7 @@
 
 /* How often a worker looks whether there is something to do, and whether the fetch of another is over. */
 #define TICK (2 * FG_US_PER_S)
+#define TICK_MIN (50 * FG_US_PER_MS)
 #define LOOK_AGAIN (10 * FG_US_PER_MS)
 /* After a failure: doubled each time. */
 #define BACKOFF_MIN FG_US_PER_S
@@ -65,13 +66,10 @@ fg_key_source_id(const struct fg_key_source_conf *conf)
 {
 	struct fg_str parts[] = {conf->url.text, conf->is_discovery ? conf->issuer : FG_STR_NONE,
 	    conf->ca == NULL ? FG_STR_NONE : fg_str_from(conf->ca)};
-	uint64_t id = UINT64_C(0xcbf29ce484222325);
+	uint64_t id = FG_FNV_INIT;
 
-	for (size_t i = 0; i < FG_ARRAY_LEN(parts); i++) {
-		for (size_t k = 0; k < parts[i].len; k++)
-			id = (id ^ (unsigned char)parts[i].p[k]) * UINT64_C(0x100000001b3);
-		id = (id ^ 0x100) * UINT64_C(0x100000001b3);
-	}
+	for (size_t i = 0; i < FG_ARRAY_LEN(parts); i++)
+		id = fg_str_fnv(fg_str_fnv(id, parts[i]), FG_STR("\n"));
 	return id == 0 ? 1 : id;
 }
 
@@ -440,14 +438,17 @@ on_tick(struct fg_timer *timer, void *arg)
 {
 	struct fg_key_source *source = arg;
 	struct fg_key_slot *slot = source->slot;
-	fg_usec now = now_of(source);
+	fg_usec now = now_of(source), due;
 
 	atomic_store(&slot->used, now);
 	if (now >= atomic_load(&slot->next))
 		(void)begin(source);
 	note_state(source, NULL);
 	show_age(source);
-	fg_timer_start(timer, TICK / 2 + jitter(TICK));
+	/* In time for the next fetch, of which another worker may have taken care by then. */
+	due = atomic_load(&slot->next) - now;
+	due = due < TICK_MIN ? TICK_MIN : due > TICK ? TICK : due;
+	fg_timer_start(timer, due + jitter(due / 8));
 }
 
 struct fg_key_source *

@@ -98,15 +98,11 @@ fg_key_slot_release(struct fg_key_slot *slot, uint64_t lease)
 
 /* ---- texts */
 
-/* FNV-1a: tells a copy that was overtaken, not one that was forged; who can write here is one of us. */
+/* Tells a copy that was overtaken, not one that was forged: who can write here is one of us. */
 static uint64_t
 sum_of(const char *p, size_t len)
 {
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++)
-		sum = (sum ^ (unsigned char)p[i]) * UINT64_C(0x100000001b3);
-	return sum;
+	return fg_str_fnv(FG_FNV_INIT, (struct fg_str){p, len});
 }
 
 void

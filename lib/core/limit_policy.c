@@ -269,7 +269,7 @@ static const struct fg_conf_choice header_choices[] = {{"standard", FG_LIMIT_HEA
     {"legacy", FG_LIMIT_HEADERS_LEGACY}, {"both", FG_LIMIT_HEADERS_STANDARD | FG_LIMIT_HEADERS_LEGACY},
     {"off", FG_LIMIT_HEADERS_OFF}, {NULL, 0}};
 
-static const struct fg_conf_key by_item = {"VARIABLE", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_var), .parse = parse_var,
+const struct fg_conf_key fg_limit_by_item = {"VARIABLE", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_var), .parse = parse_var,
     .form = "a request variable (consumer, ip, claim:NAME, header:NAME, …)", .schema = "\"type\": \"string\"",
     .help = "absent: the client's address instead"};
 
@@ -284,7 +284,7 @@ const struct fg_conf_key fg_limit_policy_keys[] = {
     {"lease", FG_CONF_DURATION, FG_CONF_AT(struct fg_limit_policy, lease), .min = FG_US_PER_S, .max = INT64_C(3600) * FG_US_PER_S,
 	.preset = "30s", .help = "with concurrency: after this long, and at most a third more, what a dead worker held is free again"},
     {"by", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_limit_policy, by, by_count, struct fg_var), .flags = FG_CONF_OR_ONE,
-	.max = FG_MAX_LIMIT_PARTS, .item = &by_item, .shown_preset = "ip", .help = "each combination of their values is counted apart"},
+	.max = FG_MAX_LIMIT_PARTS, .item = &fg_limit_by_item, .shown_preset = "ip", .help = "each combination of their values is counted apart"},
     {"algorithm", FG_CONF_ENUM, FG_CONF_AT(struct fg_limit_policy, limit.algorithm), .choices = algorithm_choices,
 	.preset = "token-bucket", .help = "how a rate is counted"},
     {"cost", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_limit_policy, cost), .parse = parse_cost, .preset = "1",

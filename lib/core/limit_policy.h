@@ -44,6 +44,8 @@ struct fg_limit_policy {
 enum { FG_LIMIT_POLICY_BYTES = sizeof(struct fg_limit_policy) + 2 * sizeof(size_t) }; /* with what is needed while it is read */
 
 extern const struct fg_conf_key fg_limit_policy_keys[];
+/* A request variable (struct fg_var) for which the client's address stands in. */
+extern const struct fg_conf_key fg_limit_by_item;
 /* At the end of a policy: what only all of its keys together tell. */
 fg_conf_parse_fn fg_limit_policy_check;
 void fg_limit_policy_each_var(const struct fg_limit_policy *policy, void (*fn)(void *arg, const struct fg_var *var), void *arg);

@@ -2,17 +2,19 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/access_log.c lib/core/access_log.h lib/core/access_log_redact.c \
 	lib/core/admin.c lib/core/admin.h \
 	lib/core/api_key_record.c lib/core/api_key_record.h lib/core/api_key_store.c lib/core/api_key_store.h \
+	lib/core/breaker.c lib/core/breaker.h \
 	lib/core/client_certificate.c lib/core/client_certificate.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
 	lib/core/config_consumer.c lib/core/config_policy.c lib/core/config_pool.c lib/core/config_route.c \
-	lib/core/config_service.c lib/core/config_store.c \
+	lib/core/config_service.c lib/core/config_store.c lib/core/config_traffic.c \
 	lib/core/edit.c lib/core/edit.h \
 	lib/core/edit_keys.c lib/core/edit_keys.h \
 	lib/core/engine.h \
 	lib/core/exchange.c lib/core/exchange.h \
 	lib/core/fetch.c lib/core/fetch.h \
-	lib/core/forward.c \
+	lib/core/forward.c lib/core/forward_try.c \
 	lib/core/headers.c lib/core/headers.h \
+	lib/core/health.c lib/core/health.h \
 	lib/core/value_keys.c lib/core/value_keys.h \
 	lib/core/identity.c lib/core/identity.h \
 	lib/core/key_source.c lib/core/key_source.h lib/core/key_store.c lib/core/key_store.h \
@@ -26,12 +28,17 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/limit_redis.c lib/core/limit_redis.h \
 	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \
+	lib/core/mirror.c lib/core/mirror.h \
+	lib/core/name_table.c lib/core/name_table.h \
 	lib/core/pipeline.c \
 	lib/core/pool_memory.c lib/core/pool_memory.h \
+	lib/core/probe.c lib/core/probe.h \
+	lib/core/prometheus.c lib/core/prometheus.h \
 	lib/core/reply.c \
 	lib/core/revocation.c lib/core/revocation.h lib/core/revocation_reader.c \
 	lib/core/request.c \
 	lib/core/service.c lib/core/service.h \
+	lib/core/targets.c lib/core/targets.h lib/core/targets_layout.h lib/core/targets_report.c \
 	lib/core/stats.c lib/core/stats.h lib/core/stats_cells.c lib/core/stats_file.c lib/core/stats_layout.h \
 	lib/core/stats_prometheus.c lib/core/stats_read.c lib/core/stats_report.c
 lib_libfaregate_a_SOURCES += \

@@ -12,6 +12,7 @@
 #include "core/config.h"
 #include "core/forward_target.h"
 #include "core/stats.h"
+#include "core/var.h"
 #include "filter/filter.h"
 
 struct fg_await {
@@ -139,6 +140,18 @@ check_route_bounds(struct fg_exchange *x)
 	return FG_OK;
 }
 
+/* Once the filters know who is asking. */
+static void
+pick_service(struct fg_exchange *x)
+{
+	const struct fg_route *route = x->route;
+	uint64_t number = route->split_by_count > 0
+	    ? fg_var_hash(route->split_by, route->split_by_count, x)
+	    : fg_service_draw(&x->gw->service_state[route->splits[0].service->index]);
+
+	x->service = fg_split_pick(route->splits, route->split_count, number);
+}
+
 static void
 decide_terminal(struct fg_exchange *x)
 {
@@ -151,6 +164,8 @@ decide_terminal(struct fg_exchange *x)
 		fg_exchange_trace(x, "respond", "answer", "%d", respond->status);
 		return;
 	}
+	if (x->route->split_count > 0)
+		pick_service(x);
 	err = fg_forward_target(x, &x->forward_target);
 	if (err != FG_OK) {
 		fg_exchange_refuse(x, err);
@@ -233,7 +248,7 @@ fg_engine_go_on(struct fg_exchange *x)
 	if (x->front_ops == NULL)
 		return;
 	FG_ASSERT(x->state == FG_X_DECIDING);
-	x->decided = fg_loop_clock(x->gw->loop)->mono;
+	x->decided = fg_clock_mono();
 	if (x->terminal == FG_TERMINAL_FORWARD)
 		fg_forward_start(x);
 	else
@@ -303,10 +318,7 @@ give_up_forwarding(struct fg_exchange *x)
 {
 	cancel_await(x);
 	x->wait = FG_WAIT_NONE;
-	if (x->call != NULL) {
-		fg_call_cancel(x->call);
-		x->call = NULL;
-	}
+	fg_forward_stop(x);
 }
 
 static void
@@ -459,7 +471,7 @@ static void
 settle(struct fg_exchange *x)
 {
 	x->state = FG_X_DONE;
-	x->ended = fg_loop_clock(x->gw->loop)->mono;
+	x->ended = fg_clock_mono();
 	give_up_forwarding(x);
 	fg_timer_stop(&x->deadline);
 	fg_engine_end_filters(x);

@@ -1,4 +1,4 @@
-/* The memory that the workers of a pool share: one file for the counters, and one for each filter that asks for it. */
+/* The memory that the workers of a pool share: a file for the counters, one for targets, one for each filter that asks. */
 #include "core/pool_memory.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 
 #include "core/config.h"
 #include "core/stats.h"
+#include "core/targets.h"
 #include "filter/filter.h"
 
 /* Malloc'd; NULL without a stem. */
@@ -28,6 +29,18 @@ get_stats(struct fg_pool_memory *memory, const char *stem, const struct fg_confi
 	enum fg_err err;
 
 	err = join ? fg_stats_join(&memory->stats, path, capacity) : fg_stats_create(&memory->stats, path, capacity);
+	free(path);
+	return err;
+}
+
+static enum fg_err
+get_targets(struct fg_pool_memory *memory, const char *stem, const struct fg_config *config, bool join)
+{
+	size_t count = fg_targets_needed(config);
+	char *path = file_name(stem, "targets");
+	enum fg_err err;
+
+	err = join ? fg_targets_join(&memory->targets, path, count) : fg_targets_create(&memory->targets, path, count);
 	free(path);
 	return err;
 }
@@ -57,10 +70,14 @@ get_all(struct fg_pool_memory *memory, const char *stem, const struct fg_config 
 
 	*memory = (struct fg_pool_memory){.stats = NULL};
 	err = get_stats(memory, stem, config, join);
+	if (err == FG_OK)
+		err = get_targets(memory, stem, config, join);
 	for (size_t i = 0; err == FG_OK && fg_filter_types[i] != NULL; i++)
 		err = get_filter(memory, i, stem, config, join);
-	if (err == FG_OK)
+	if (err == FG_OK) {
+		fg_stats_show_targets(memory->stats, memory->targets);
 		return FG_OK;
+	}
 	saved = errno;
 	fg_pool_memory_close(memory, !join);
 	errno = saved;
@@ -80,6 +97,13 @@ fg_pool_memory_join(struct fg_pool_memory *memory, const char *stem, const struc
 }
 
 void
+fg_pool_memory_attach(const struct fg_pool_memory *memory, struct fg_config *config, uint64_t generation)
+{
+	fg_stats_attach(memory->stats, config);
+	fg_targets_attach(memory->targets, config, generation);
+}
+
+void
 fg_pool_memory_open(struct fg_pool_memory *memory, const char *stem)
 {
 	char *path = file_name(stem, "stats");
@@ -88,6 +112,12 @@ fg_pool_memory_open(struct fg_pool_memory *memory, const char *stem)
 	if (fg_stats_open(&memory->stats, path) != FG_OK)
 		memory->stats = NULL;
 	free(path);
+	path = file_name(stem, "targets");
+	if (fg_targets_open(&memory->targets, path) != FG_OK)
+		memory->targets = NULL;
+	free(path);
+	if (memory->stats != NULL)
+		fg_stats_show_targets(memory->stats, memory->targets);
 	for (size_t i = 0; fg_filter_types[i] != NULL; i++) {
 		if (fg_filter_types[i]->shared == NULL)
 			continue;
@@ -102,6 +132,8 @@ fg_pool_memory_close(struct fg_pool_memory *memory, bool unlink_files)
 {
 	for (size_t i = 0; i < FG_MAX_FILTERS; i++)
 		fg_shared_close(&memory->filters[i], unlink_files);
+	fg_targets_close(memory->targets, unlink_files);
+	memory->targets = NULL;
 	fg_stats_close(memory->stats, unlink_files);
 	memory->stats = NULL;
 }

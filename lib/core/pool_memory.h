@@ -1,5 +1,6 @@
 /*
- * The memory that the workers of a pool share: the counters, and what each filter that asks for some keeps there. Files
+ * The memory that the workers of a pool share: the counters, what is known of targets, and what each filter that asks for some
+ * keeps there. Files
  * beside the pid file; a supervisor makes them anew, processes that a web server spawns join them.
  */
 #ifndef FG_CORE_POOL_MEMORY_H
@@ -10,9 +11,11 @@
 
 struct fg_config;
 struct fg_stats;
+struct fg_targets;
 
 struct fg_pool_memory {
 	struct fg_stats *stats;                  /* owned; NULL: none */
+	struct fg_targets *targets;              /* owned; NULL: none */
 	struct fg_shared filters[FG_MAX_FILTERS]; /* owned; in the order of fg_filter_types; p NULL: none */
 };
 
@@ -22,7 +25,9 @@ enum fg_err fg_pool_memory_create(struct fg_pool_memory *memory, const char *ste
     FG_MUST_CHECK;
 enum fg_err fg_pool_memory_join(struct fg_pool_memory *memory, const char *stem, const struct fg_config *config)
     FG_MUST_CHECK;
-/* To look at what is there of a pool that may have ended; the statistics, or a filter's memory, may be missing. */
+/* Points what the configuration has to its place there: counters, targets. generation: of the configuration. */
+void fg_pool_memory_attach(const struct fg_pool_memory *memory, struct fg_config *config, uint64_t generation);
+/* To look at what is there of a pool that may have ended; each of them may be missing. */
 void fg_pool_memory_open(struct fg_pool_memory *memory, const char *stem);
 void fg_pool_memory_close(struct fg_pool_memory *memory, bool unlink_files);
 

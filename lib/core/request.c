@@ -69,6 +69,15 @@ fail_early(struct fg_exchange *x, enum fg_err err)
 		x->early_err = err;
 }
 
+/* Of a parameter that becomes a part of a header: whether it can. */
+static bool
+is_fit_for_header(struct fg_exchange *x, struct fg_str value)
+{
+	if (!fg_is_field_value(value))
+		fail_early(x, FG_ERR_HEADER_INVALID);
+	return fg_is_field_value(value);
+}
+
 static void
 add_header(struct fg_exchange *x, struct fg_str name, struct fg_str value)
 {
@@ -97,6 +106,8 @@ read_peer(struct fg_exchange *x, struct fg_str value)
 	struct fg_request *req = &x->req;
 	const struct fg_config *config = x->gw->config;
 
+	if (!is_fit_for_header(x, value))
+		return;
 	req->peer_text = req->client_text = value;
 	if (!fg_ip_parse(&req->peer_ip, value))
 		return; /* a peer without an address: of no trusted network */
@@ -136,7 +147,7 @@ read_param(struct fg_exchange *x, const struct fg_param *param, struct server_pa
 	} else if (fg_str_eq(name, FG_STR("REMOTE_ADDR"))) {
 		read_peer(x, value);
 	} else if (fg_str_eq(name, FG_STR("SERVER_PROTOCOL"))) {
-		x->req.protocol = value;
+		x->req.protocol = is_fit_for_header(x, value) ? value : FG_STR_NONE;
 	} else if (fg_str_eq(name, FG_STR("SERVER_NAME"))) {
 		server->name = value;
 	} else if (fg_str_eq(name, FG_STR("SERVER_PORT"))) {

@@ -21,57 +21,15 @@ static const fg_usec bounds[FG_STATS_BUCKETS - 1] = FG_STATS_BOUNDS;
 
 /* ---- series by name */
 
-/* kind and name in one. */
-static void
-format_name(char out[FG_STATS_NAME_BYTES], const char *kind, struct fg_str name)
-{
-	size_t kind_len = strlen(kind);
-
-	memcpy(out, kind, kind_len);
-	fg_stats_format_name(out + kind_len, FG_STATS_NAME_BYTES - kind_len, name);
-}
-
-/* A new series of that name; NULL when all are in use. */
-static struct fg_stats_series *
-series_take(struct fg_stats *stats, const char name[FG_STATS_NAME_BYTES], uint32_t *number)
-{
-	struct fg_stats_series *series;
-
-	/* Asked first, so that a full table does not count on towards an overflow. */
-	if (fg_stats_series_count(stats) == stats->shared->series_max)
-		return NULL;
-	*number = atomic_fetch_add(&stats->shared->series_count, 1);
-	if (*number >= stats->shared->series_max)
-		return NULL;
-	series = &stats->shared->series[*number].series;
-	memcpy(series->name, name, FG_STATS_NAME_BYTES);
-	atomic_store_explicit(&series->taken, 1, memory_order_release);
-	return series;
-}
-
 static struct fg_stats_series *
 series_find(struct fg_stats *stats, const char *kind, struct fg_str name, unsigned other)
 {
-	uint32_t mask = stats->shared->index_max - 1, number = 0;
-	struct fg_stats_series *mine = NULL;
-	char full[FG_STATS_NAME_BYTES];
+	char full[FG_NAME_BYTES];
+	uint32_t number;
 
-	format_name(full, kind, name);
-	/* The table is at most half full, so a free entry ends every search. */
-	for (uint32_t at = (uint32_t)fg_stats_name_hash(fg_str_from(full)) & mask;; at = (at + 1) & mask) {
-		uint32_t entry = atomic_load_explicit(&stats->index[at], memory_order_acquire);
-
-		if (entry == 0 && mine == NULL) {
-			mine = series_take(stats, full, &number);
-			if (mine == NULL)
-				return &stats->shared->series[other].series;
-		}
-		if (entry == 0 && atomic_compare_exchange_strong(&stats->index[at], &entry, number + 1))
-			return mine;
-		if (strcmp(stats->shared->series[entry - 1].series.name, full) == 0)
-			/* Another process was faster with this name: ours stays empty, and so is never shown. */
-			return &stats->shared->series[entry - 1].series;
-	}
+	fg_name_join(full, kind, name);
+	number = fg_name_table_find(&stats->table, full);
+	return &stats->shared->series[number == FG_NAME_NONE ? other : number].series;
 }
 
 void

@@ -19,6 +19,7 @@ struct fg_buf;
 struct fg_config;
 struct fg_exchange;
 struct fg_stats;
+struct fg_targets;
 
 /* Upper bounds of the latency buckets, in microseconds; one more bucket is for what is above the last. */
 #define FG_STATS_BOUNDS {1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000}
@@ -137,6 +138,8 @@ _Atomic uint64_t *fg_stats_cell(struct fg_stats *stats, enum fg_stats_family fam
 /* 0 where there is no such number. */
 uint64_t fg_stats_cell_get(const struct fg_stats *stats, enum fg_stats_family family, struct fg_str policy, struct fg_str label);
 
+/* What is known of targets is shown with the counters from then on. Borrowed; NULL: none. */
+void fg_stats_show_targets(struct fg_stats *stats, const struct fg_targets *targets);
 /* Prometheus text format 0.0.4. Series without a single exchange are left out, so the size follows use. */
 bool fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
 /* For `faregate status`, for people and for programs. */

@@ -1,5 +1,4 @@
 /* Numbers by policy: a hash table in the shared memory, by family and labels. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -24,34 +23,6 @@ const struct fg_stats_family_info fg_stats_families[FG_FAMILIES] = {
     [FG_FAMILY_LIMIT_WAITS] = {"faregate_limits_store_microseconds_total", "counter", NULL,
 	"How long requests with this limit have waited for the store.", false},
 };
-
-uint64_t
-fg_stats_name_hash(struct fg_str name)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < name.len; i++)
-		hash = (hash ^ (unsigned char)name.p[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
-void
-fg_stats_format_name(char *out, size_t size, struct fg_str name)
-{
-	size_t keep = name.len;
-
-	if (keep > size - 1) {
-		keep = size - 1 - 17;
-		/* Not in the middle of a character. */
-		while (keep > 0 && ((unsigned char)name.p[keep] & 0xc0) == 0x80)
-			keep--;
-	}
-	memset(out, 0, size);
-	if (keep > 0)
-		memcpy(out, name.p, keep);
-	if (keep < name.len)
-		snprintf(out + keep, 18, "~%016llx", (unsigned long long)fg_stats_name_hash(name));
-}
 
 /* A cell that somebody is naming just now has a name in a moment, unless that process died: then it is nobody's for good. */
 static bool
@@ -84,14 +55,14 @@ static void
 describe(struct fg_stats_cell *wanted, enum fg_stats_family family, struct fg_str policy, struct fg_str label)
 {
 	wanted->family = family;
-	fg_stats_format_name(wanted->policy, sizeof(wanted->policy), policy);
-	fg_stats_format_name(wanted->label, sizeof(wanted->label), label);
+	fg_name_format(wanted->policy, sizeof(wanted->policy), policy);
+	fg_name_format(wanted->label, sizeof(wanted->label), label);
 }
 
 static size_t
 place_of(const struct fg_stats_cell *wanted)
 {
-	uint64_t hash = fg_stats_name_hash(fg_str_from(wanted->policy)) * 31 + fg_stats_name_hash(fg_str_from(wanted->label));
+	uint64_t hash = fg_name_hash(fg_str_from(wanted->policy)) * 31 + fg_name_hash(fg_str_from(wanted->label));
 
 	return (size_t)(hash * 31 + wanted->family) & (FG_MAX_STATS_CELLS - 1);
 }

@@ -11,35 +11,24 @@
 
 enum { ROOM_FOR_RELOADS = 64 };
 
-static size_t
-total_size(size_t series_max, size_t index_max)
-{
-	return offsetof(struct fg_stats_shared, series) +
-	    series_max * sizeof(((struct fg_stats_shared *)0)->series[0]) + index_max * sizeof(uint32_t);
-}
+enum { STRIDE = sizeof(((struct fg_stats_shared *)0)->series[0]) };
+
+_Static_assert(offsetof(struct fg_stats_series, taken) == offsetof(struct fg_name_head, taken) &&
+	(int)FG_STATS_NAME_BYTES == (int)FG_NAME_BYTES, "a series begins as a record of a table of names");
 
 static size_t
-index_for(size_t series_max)
+total_size(size_t series_max)
 {
-	size_t index_max = 1;
-
-	while (index_max < 2 * series_max)
-		index_max *= 2;
-	return index_max;
+	return offsetof(struct fg_stats_shared, series) + fg_name_table_bytes(STRIDE, series_max);
 }
 
 /* How many series a memory of that size was made for. */
 static size_t
 series_within(size_t size)
 {
-	size_t row = sizeof(((struct fg_stats_shared *)0)->series[0]), most, series;
+	size_t before = offsetof(struct fg_stats_shared, series);
 
-	if (size < total_size(1, index_for(1)))
-		return 0;
-	most = (size - offsetof(struct fg_stats_shared, series)) / row;
-	for (series = most; series > 0 && total_size(series, index_for(series)) > size; series--)
-		;
-	return series;
+	return size < before ? 0 : fg_name_table_within(STRIDE, size - before);
 }
 
 static void
@@ -54,7 +43,6 @@ init_memory(void *p, size_t size)
 	struct fg_stats_shared *shared = p;
 
 	shared->series_max = (uint32_t)series_within(size);
-	shared->index_max = (uint32_t)index_for(shared->series_max);
 	for (unsigned i = 0; i < FG_SERIES_FIXED; i++) {
 		struct fg_stats_series *series = &shared->series[i].series;
 
@@ -69,8 +57,7 @@ check_memory(const void *p, size_t size)
 {
 	const struct fg_stats_shared *shared = p;
 
-	return size >= sizeof(*shared) && shared->series_max > 0 && shared->index_max == index_for(shared->series_max) &&
-	    size == total_size(shared->series_max, shared->index_max);
+	return size >= sizeof(*shared) && shared->series_max > 0 && size == total_size(shared->series_max);
 }
 
 static const struct fg_shared_kind kind = {
@@ -84,9 +71,7 @@ static const struct fg_shared_kind kind = {
 static size_t
 size_for(size_t capacity)
 {
-	size_t series_max = 2 * capacity + ROOM_FOR_RELOADS;
-
-	return total_size(series_max, index_for(series_max));
+	return total_size(2 * capacity + ROOM_FOR_RELOADS);
 }
 
 static enum fg_err
@@ -100,7 +85,8 @@ stats_new(struct fg_stats **out, const struct fg_shared *memory, enum fg_err err
 	FG_ASSERT(stats != NULL);
 	stats->memory = *memory;
 	stats->shared = memory->p;
-	stats->index = (_Atomic uint32_t *)(void *)&stats->shared->series[stats->shared->series_max];
+	stats->table = (struct fg_name_table){&stats->shared->series_count, (char *)stats->shared->series, STRIDE,
+	    stats->shared->series_max};
 	*out = stats;
 	return FG_OK;
 }
@@ -139,4 +125,10 @@ fg_stats_close(struct fg_stats *stats, bool unlink_file)
 		return;
 	fg_shared_close(&stats->memory, unlink_file);
 	free(stats);
+}
+
+void
+fg_stats_show_targets(struct fg_stats *stats, const struct fg_targets *targets)
+{
+	stats->targets = targets;
 }

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/shared.h"
+#include "core/name_table.h"
 #include "core/stats.h"
 
 /* Series that always are there, in this order. */
@@ -23,11 +24,10 @@ struct fg_stats_cell {
 };
 
 struct fg_stats_shared {
-	uint32_t series_max;    /* fixed from here on */
-	uint32_t index_max;     /* a power of two */
+	uint32_t series_max; /* fixed from here on */
 
 	_Atomic int32_t pid;
-	_Atomic uint32_t series_count; /* handed out; may pass series_max, which then is the number */
+	_Atomic uint32_t series_count; /* handed out (core/name_table.h) */
 	_Atomic uint64_t generation;
 	_Atomic int64_t started, reloaded, refused;
 
@@ -39,10 +39,7 @@ struct fg_stats_shared {
 	struct {
 		alignas(64) struct fg_stats_worker worker; /* a cache line of its own */
 	} workers[FG_STATS_MAX_WORKERS];
-	/*
-	 * Then: series[series_max], handed out in order, so that memory follows use; then index[index_max], a hash table by
-	 * name of 1 + the number of a series; 0 is free. An entry never changes once it is set.
-	 */
+	/* A table of names: series[series_max], and its index. */
 	struct {
 		alignas(64) struct fg_stats_series series;
 	} series[];
@@ -50,8 +47,9 @@ struct fg_stats_shared {
 
 struct fg_stats {
 	struct fg_shared memory;        /* owned */
-	struct fg_stats_shared *shared; /* within it, as is: */
-	_Atomic uint32_t *index;
+	struct fg_stats_shared *shared; /* within it */
+	struct fg_name_table table;     /* of its series */
+	const struct fg_targets *targets; /* borrowed; NULL: none */
 };
 
 static inline uint64_t
@@ -71,10 +69,6 @@ extern const struct fg_stats_family_info fg_stats_families[FG_FAMILIES];
 
 /* Cell number n (below FG_MAX_STATS_CELLS + FG_FAMILIES) when it is in use; NULL otherwise. */
 const struct fg_stats_cell *fg_stats_cell_at(const struct fg_stats *stats, size_t n);
-/* FNV-1a: the same in every process that maps the file, unlike fg_str_hash(). Names are the configuration's. */
-uint64_t fg_stats_name_hash(struct fg_str name);
-/* name, NUL-terminated and the rest zeros; one that is too long keeps its beginning, then a hash of the whole. */
-void fg_stats_format_name(char *out, size_t size, struct fg_str name);
 
 /* ---- stats_read.c */
 
@@ -106,9 +100,7 @@ void fg_stats_add_seconds(struct fg_buf *out, uint64_t micros);
 static inline uint32_t
 fg_stats_series_count(const struct fg_stats *stats)
 {
-	uint32_t count = atomic_load_explicit(&stats->shared->series_count, memory_order_acquire);
-
-	return count < stats->shared->series_max ? count : stats->shared->series_max;
+	return fg_name_table_count(&stats->table);
 }
 
 #endif

@@ -6,48 +6,19 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "core/prometheus.h"
 #include "core/stats.h"
 #include "core/stats_layout.h"
+#include "core/targets.h"
 
 static const fg_usec bounds[FG_STATS_BUCKETS - 1] = FG_STATS_BOUNDS;
 
 static void
-add_head(struct fg_buf *out, const char *name, const char *type, const char *help)
-{
-	fg_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-/* A label's value, quotes included; a backslash, a quote and a line feed are escaped, nothing else is. */
-static void
-add_label(struct fg_buf *out, struct fg_str value)
-{
-	fg_buf_add_char(out, '"');
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.p[i] == '\n') {
-			fg_buf_add(out, FG_STR("\\n"));
-			continue;
-		}
-		if (value.p[i] == '"' || value.p[i] == '\\')
-			fg_buf_add_char(out, '\\');
-		fg_buf_add_char(out, value.p[i]);
-	}
-	fg_buf_add_char(out, '"');
-}
-
-static void
-add_number(struct fg_buf *out, uint64_t number)
-{
-	fg_buf_add_char(out, ' ');
-	fg_buf_add_u64(out, number);
-	fg_buf_add_char(out, '\n');
-}
-
-static void
 add_scalar(struct fg_buf *out, const char *name, const char *type, const char *help, uint64_t number)
 {
-	add_head(out, name, type, help);
+	fg_prometheus_head(out, name, type, help);
 	fg_buf_add(out, fg_str_from(name));
-	add_number(out, number);
+	fg_prometheus_number(out, number);
 }
 
 static void
@@ -57,9 +28,9 @@ add_by_class(struct fg_buf *out, const struct fg_stats_snapshot *snap, const cha
 		if (snap->by_class[i] == 0)
 			continue;
 		fg_buf_printf(out, "%s{%s=", metric, label);
-		add_label(out, snap->name);
+		fg_prometheus_label(out, snap->name);
 		fg_buf_printf(out, ",code=\"%s\"}", fg_stats_class_names[i]);
-		add_number(out, snap->by_class[i]);
+		fg_prometheus_number(out, snap->by_class[i]);
 	}
 }
 
@@ -71,41 +42,41 @@ add_histogram(struct fg_buf *out, const struct fg_stats_snapshot *snap, const ch
 	for (unsigned i = 0; i < FG_STATS_BUCKETS; i++) {
 		below += snap->bucket[i];
 		fg_buf_printf(out, "%s_bucket{%s=", metric, label);
-		add_label(out, snap->name);
+		fg_prometheus_label(out, snap->name);
 		fg_buf_add(out, FG_STR(",le=\""));
 		if (i < FG_STATS_BUCKETS - 1)
 			fg_buf_printf(out, "%g", (double)bounds[i] / FG_US_PER_S);
 		else
 			fg_buf_add(out, FG_STR("+Inf"));
 		fg_buf_add(out, FG_STR("\"}"));
-		add_number(out, below);
+		fg_prometheus_number(out, below);
 	}
 	fg_buf_printf(out, "%s_sum{%s=", metric, label);
-	add_label(out, snap->name);
+	fg_prometheus_label(out, snap->name);
 	fg_buf_add(out, FG_STR("} "));
 	fg_stats_add_seconds(out, snap->micros);
 	fg_buf_printf(out, "\n%s_count{%s=", metric, label);
-	add_label(out, snap->name);
+	fg_prometheus_label(out, snap->name);
 	fg_buf_add_char(out, '}');
-	add_number(out, below);
+	fg_prometheus_number(out, below);
 }
 
 static void
 add_received(struct fg_buf *out, const struct fg_stats_snapshot *snap, const char *metric, const char *label)
 {
 	fg_buf_printf(out, "%s{%s=", metric, label);
-	add_label(out, snap->name);
+	fg_prometheus_label(out, snap->name);
 	fg_buf_add_char(out, '}');
-	add_number(out, snap->bytes_in);
+	fg_prometheus_number(out, snap->bytes_in);
 }
 
 static void
 add_sent(struct fg_buf *out, const struct fg_stats_snapshot *snap, const char *metric, const char *label)
 {
 	fg_buf_printf(out, "%s{%s=", metric, label);
-	add_label(out, snap->name);
+	fg_prometheus_label(out, snap->name);
 	fg_buf_add_char(out, '}');
-	add_number(out, snap->bytes_out);
+	fg_prometheus_number(out, snap->bytes_out);
 }
 
 /* One metric over all series of a kind: its lines have to stand together. */
@@ -141,11 +112,11 @@ static const struct {
 static void
 add_outcomes(struct fg_buf *out, const struct fg_stats *stats)
 {
-	add_head(out, "faregate_outcomes_total", "counter", "Exchanges and broken requests, by reason.");
+	fg_prometheus_head(out, "faregate_outcomes_total", "counter", "Exchanges and broken requests, by reason.");
 	/* All reasons an exchange can have, those not seen yet too: a rate needs the zero before the first. */
 	for (unsigned i = 0; i <= FG_ERR_FCGI_TIMEOUT; i++) {
 		fg_buf_printf(out, "faregate_outcomes_total{reason=\"%s\"}", fg_err_token((enum fg_err)i));
-		add_number(out, fg_stats_get_reason(stats, (enum fg_err)i));
+		fg_prometheus_number(out, fg_stats_get_reason(stats, (enum fg_err)i));
 	}
 }
 
@@ -156,28 +127,28 @@ add_pool(struct fg_buf *out, const struct fg_stats *stats)
 	struct fg_stats_pool pool;
 
 	fg_stats_get_pool(stats, &pool);
-	add_head(out, "faregate_build_info", "gauge", "The program's version; always 1.");
+	fg_prometheus_head(out, "faregate_build_info", "gauge", "The program's version; always 1.");
 	fg_buf_add(out, FG_STR("faregate_build_info{version=\"" PACKAGE_VERSION "\"} 1\n"));
 	if (pool.started != 0) {
-		add_head(out, "faregate_start_time_seconds", "gauge", "When the pool started, in seconds since 1970.");
+		fg_prometheus_head(out, "faregate_start_time_seconds", "gauge", "When the pool started, in seconds since 1970.");
 		fg_buf_add(out, FG_STR("faregate_start_time_seconds "));
 		fg_stats_add_seconds(out, (uint64_t)pool.started);
 		fg_buf_add_char(out, '\n');
 		add_scalar(out, "faregate_config_generation", "gauge",
 		    "Configurations this pool has run, the present one included.", pool.generation);
 	}
-	add_head(out, "faregate_workers", "gauge", "Workers, by state.");
+	fg_prometheus_head(out, "faregate_workers", "gauge", "Workers, by state.");
 	for (unsigned i = FG_WORKER_STARTING; i < FG_STATS_STATES; i++) {
 		fg_buf_printf(out, "faregate_workers{state=\"%s\"}", fg_stats_state_names[i]);
-		add_number(out, sums.by_state[i]);
+		fg_prometheus_number(out, sums.by_state[i]);
 	}
 	add_scalar(out, "faregate_in_flight", "gauge", "Exchanges under way.", sums.in_flight);
 	add_scalar(out, "faregate_connections", "gauge", "FastCGI connections open.", sums.connections);
-	add_head(out, "faregate_reloads_total", "counter", "Reloads of the configuration, by result.");
+	fg_prometheus_head(out, "faregate_reloads_total", "counter", "Reloads of the configuration, by result.");
 	fg_buf_add(out, FG_STR("faregate_reloads_total{result=\"taken\"}"));
-	add_number(out, fg_stats_get(stats, FG_COUNT_RELOADS));
+	fg_prometheus_number(out, fg_stats_get(stats, FG_COUNT_RELOADS));
 	fg_buf_add(out, FG_STR("faregate_reloads_total{result=\"refused\"}"));
-	add_number(out, fg_stats_get(stats, FG_COUNT_RELOADS_REFUSED));
+	fg_prometheus_number(out, fg_stats_get(stats, FG_COUNT_RELOADS_REFUSED));
 }
 
 static void
@@ -188,14 +159,14 @@ add_cell(struct fg_buf *out, const struct fg_stats_family_info *family, const st
 	if (family->is_time && value == 0)
 		return;
 	fg_buf_printf(out, "%s{policy=", family->name);
-	add_label(out, fg_str_from(cell->policy));
+	fg_prometheus_label(out, fg_str_from(cell->policy));
 	if (family->label != NULL) {
 		fg_buf_printf(out, ",%s=", family->label);
-		add_label(out, fg_str_from(cell->label));
+		fg_prometheus_label(out, fg_str_from(cell->label));
 	}
 	fg_buf_add_char(out, '}');
 	if (!family->is_time) {
-		add_number(out, value);
+		fg_prometheus_number(out, value);
 		return;
 	}
 	fg_buf_add_char(out, ' ');
@@ -217,7 +188,7 @@ add_families(struct fg_buf *out, const struct fg_stats *stats, fg_usec now_wall)
 			if (cell == NULL || cell->family != f)
 				continue;
 			if (!has_head)
-				add_head(out, family->name, family->type, family->help);
+				fg_prometheus_head(out, family->name, family->type, family->help);
 			has_head = true;
 			add_cell(out, family, cell, now_wall);
 		}
@@ -239,10 +210,12 @@ fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, struc
 		struct fg_str kind =
 		    strcmp(series_metrics[i].label, "route") == 0 ? FG_STR("route:") : FG_STR("service:");
 
-		add_head(out, series_metrics[i].name, series_metrics[i].type, series_metrics[i].help);
+		fg_prometheus_head(out, series_metrics[i].name, series_metrics[i].type, series_metrics[i].help);
 		for (uint32_t n = 0; n < fg_stats_series_count(stats); n++)
 			if (fg_stats_snapshot_take(&snap, stats, n, kind))
 				series_metrics[i].format(out, &snap, series_metrics[i].name, series_metrics[i].label);
 	}
+	if (stats->targets != NULL)
+		fg_targets_format_prometheus(stats->targets, stats, out);
 	return !out->failed;
 }

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "core/stats.h"
 #include "core/stats_layout.h"
+#include "core/targets.h"
 
 static const fg_usec bounds[FG_STATS_BUCKETS - 1] = FG_STATS_BOUNDS;
 
@@ -140,6 +141,8 @@ fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	add_workers_text(out, stats, now_wall);
 	add_series_text(out, stats, FG_STR("route:"), "route");
 	add_series_text(out, stats, FG_STR("service:"), "service");
+	if (stats->targets != NULL)
+		fg_targets_format_text(stats->targets, stats, out);
 	for (unsigned i = 0; i < FG_ERR_COUNT; i++) {
 		if (fg_stats_get_reason(stats, (enum fg_err)i) == 0)
 			continue;
@@ -254,6 +257,9 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	add_series_json(out, stats, FG_STR("route:"));
 	fg_buf_add(out, FG_STR("},\"services\":{"));
 	add_series_json(out, stats, FG_STR("service:"));
-	fg_buf_add(out, FG_STR("}}\n"));
+	fg_buf_add(out, FG_STR("},\"targets\":["));
+	if (stats->targets != NULL)
+		fg_targets_format_json(stats->targets, stats, out);
+	fg_buf_add(out, FG_STR("]}\n"));
 	return !out->failed;
 }

@@ -5,6 +5,7 @@
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/identity.h"
+#include "core/name_table.h"
 #include "core/var_int.h"
 
 static const struct {
@@ -212,4 +213,18 @@ fg_var_get(const struct fg_var *var, struct fg_exchange *x, struct fg_str *value
 		return get_claim(x, var->name, value);
 	}
 	return false;
+}
+
+uint64_t
+fg_var_hash(const struct fg_var *vars, size_t count, struct fg_exchange *x)
+{
+	uint64_t hash = 0;
+	struct fg_str value;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!fg_var_get(&vars[i], x, &value))
+			value = x->req.client_text;
+		hash = hash * 31 + fg_name_hash(value);
+	}
+	return hash;
 }

@@ -36,6 +36,9 @@ struct fg_str fg_var_format(const struct fg_var *var, struct fg_arena *arena);
  */
 bool fg_var_get(const struct fg_var *var, struct fg_exchange *x, struct fg_str *value);
 
+/* Of all their values; the same in every process. In place of one that is absent stands the client's address. */
+uint64_t fg_var_hash(const struct fg_var *vars, size_t count, struct fg_exchange *x);
+
 /* How the values of variables are written into the text. */
 enum fg_template_use {
 	FG_TEMPLATE_HEADER, /* as they are; a value that is no field value (RFC 9110 §5.5) is as if absent */

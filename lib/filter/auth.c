@@ -335,9 +335,11 @@ resume(struct fg_exchange *x, void *arg)
 {
 	struct auth_ctx *ctx = x->filter_ctx[x->filter_at - 1];
 	struct fg_auth_attempt *attempt = ctx->attempt;
+	fg_auth_continue_fn *then = attempt->then;
 
 	FG_ASSERT(attempt == arg);
-	return go_on(x, ctx, attempt->then(attempt, attempt->then_arg));
+	attempt->then = NULL;
+	return go_on(x, ctx, then(attempt, attempt->then_arg));
 }
 
 static void
@@ -345,6 +347,7 @@ cancel(void *arg)
 {
 	struct fg_auth_attempt *attempt = arg;
 
+	attempt->then = NULL;
 	if (attempt->on_cancel != NULL)
 		attempt->on_cancel(attempt->then_arg);
 }
@@ -367,6 +370,8 @@ on_done(const void *conf, void *ctx_arg, struct fg_exchange *x)
 
 	(void)conf;
 	(void)x;
+	if (ctx->attempt->then != NULL && ctx->attempt->discard != NULL)
+		ctx->attempt->discard(ctx->attempt->then_arg);
 	if (ctx->release != NULL)
 		ctx->release(ctx->held);
 }

@@ -201,7 +201,8 @@ ask_store(const struct fg_api_key_policy *conf, struct fg_auth_attempt *attempt,
 	*lookup = (struct lookup){.attempt = attempt, .hash = *hash};
 	if (x->gw->redis == NULL)
 		return fg_auth_say(attempt, FG_AUTH_UNAVAILABLE, FG_ERR_STORE_UNREACHABLE, "the store is not asked from here");
-	if (fg_verdict_cache_find(attempt->state, hash->bytes, fg_loop_clock(x->gw->loop)->mono, conf->cache, &fields, &count)) {
+	if (conf->cache > 0 && fg_verdict_cache_find(attempt->state, hash->bytes, fg_loop_clock(x->gw->loop)->mono, conf->cache,
+	        &fields, &count)) {
 		lookup->err = read_fields(lookup, fields, count);
 		return go_on(attempt, lookup);
 	}
@@ -246,20 +247,6 @@ challenge(const struct fg_auth_policy *policy, struct fg_exchange *x, const stru
 {
 	(void)refused;
 	return FG_ARENA_CONCAT(&x->arena, FG_STR("ApiKey realm=\""), policy->realm, FG_STR("\""));
-}
-
-static void *
-worker_start(struct fg_gateway *gw, void *shared)
-{
-	(void)gw;
-	(void)shared;
-	return fg_verdict_cache_new();
-}
-
-static void
-worker_stop(void *state)
-{
-	fg_verdict_cache_free(state);
 }
 
 /* ---- the configuration */
@@ -319,6 +306,6 @@ const struct fg_authenticator fg_authenticator_api_key = {
     .check = check,
     .challenge = challenge,
     .look = look,
-    .worker_start = worker_start,
-    .worker_stop = worker_stop,
+    .worker_start = fg_auth_start_verdicts,
+    .worker_stop = fg_auth_stop_verdicts,
 };

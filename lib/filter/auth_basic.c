@@ -182,7 +182,8 @@ look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
 	if (!parse(text, arena, &sent))
 		return fg_auth_say(attempt, FG_AUTH_REFUSED, FG_ERR_PASSWORD_WRONG, "it is not user:password in base64");
 	make_key(&key, state, policy, &sent, arena);
-	if (fg_verdict_cache_find(state->cache, key.bytes, fg_loop_clock(state->loop)->mono, conf->cache, &fields, &count))
+	if (conf->cache > 0 && fg_verdict_cache_find(state->cache, key.bytes, fg_loop_clock(state->loop)->mono, conf->cache, &fields,
+	        &count))
 		return judge(attempt, sent.user, count > 0);
 	return start_check(attempt, &sent, &key);
 }

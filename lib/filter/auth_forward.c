@@ -2,6 +2,7 @@
  * The authenticator `forward`: asks a service of one's own over HTTP. 2xx is yes, and its headers say who it is; any other answer
  * below 500 is passed on to the client.
  */
+#include "base/buf.h"
 #include "base/limits.h"
 #include "core/edit.h"
 #include "core/fetch.h"
@@ -220,15 +221,19 @@ collect_headers(struct fg_call_header *headers, const struct forward_conf *conf,
 
 /* Lengths before texts, so that no two questions have one key. */
 static void
-make_key(struct fg_api_key_hash *out, const struct forward_conf *conf, const struct fg_call_header *headers, size_t count,
-    struct fg_arena *arena)
+make_key(struct fg_api_key_hash *out, const struct forward_conf *conf, const struct fg_call_header *headers, size_t count)
 {
-	struct fg_str text = fg_arena_u64(arena, conf->auth.policy.index);
+	struct fg_buf text;
 
-	for (size_t i = 0; i < count; i++)
-		text = FG_ARENA_CONCAT(arena, text, FG_STR(" "), headers[i].name, FG_STR(":"),
-		    fg_arena_u64(arena, headers[i].value.len), FG_STR(":"), headers[i].value);
-	fg_api_key_hash(out, text);
+	fg_buf_init(&text, MAX_SENT * (size_t)FG_MAX_PARAMS_BYTES); /* each has come in parameters */
+	fg_buf_add_u64(&text, conf->auth.policy.index);
+	for (size_t i = 0; i < count; i++) {
+		fg_buf_printf(&text, " " FG_STR_FMT ":%zu:", FG_STR_ARG(headers[i].name), headers[i].value.len);
+		fg_buf_add(&text, headers[i].value);
+	}
+	FG_ASSERT(!text.failed);
+	fg_api_key_hash(out, fg_buf_str(&text));
+	fg_buf_fini(&text);
 }
 
 static bool
@@ -261,7 +266,7 @@ look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
 	question->attempt = attempt;
 	spec.header_count = collect_headers(headers, conf, x);
 	if (conf->cache > 0)
-		make_key(&question->key, conf, headers, spec.header_count, &x->arena);
+		make_key(&question->key, conf, headers, spec.header_count);
 	if (find_kept(attempt, conf, question))
 		return accept(attempt, &question->said);
 	if (x->gw->client == NULL)
@@ -269,20 +274,6 @@ look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
 	add(headers, &spec.header_count, "X-Request-Id", x->req.id); /* behind the key: it is another each time */
 	question->fetch = fg_fetch_start(x->gw, &spec, on_answer, question);
 	return fg_auth_await(attempt, "authentication service", go_on, on_cancel, question, &question->await);
-}
-
-static void *
-worker_start(struct fg_gateway *gw, void *shared)
-{
-	(void)gw;
-	(void)shared;
-	return fg_verdict_cache_new();
-}
-
-static void
-worker_stop(void *state)
-{
-	fg_verdict_cache_free(state);
 }
 
 /* ---- the configuration */
@@ -340,6 +331,6 @@ const struct fg_authenticator fg_authenticator_forward = {
     .type = "forward",
     .check = check,
     .look = look,
-    .worker_start = worker_start,
-    .worker_stop = worker_stop,
+    .worker_start = fg_auth_start_verdicts,
+    .worker_stop = fg_auth_stop_verdicts,
 };

@@ -310,6 +310,12 @@ give_up(void *arg)
 		wait_remove(w);
 }
 
+static void
+discard(void *arg)
+{
+	fg_json_release(((struct waiting *)arg)->doc);
+}
+
 static enum fg_auth_verdict
 ask(struct introspection_policy *mine, struct fg_auth_attempt *attempt, const struct fg_api_key_hash *token, struct fg_str text)
 {
@@ -324,6 +330,7 @@ ask(struct introspection_policy *mine, struct fg_auth_attempt *attempt, const st
 		flight = start_flight(mine, token, text, &attempt->x->arena);
 	*w = (struct waiting){.prev = flight->waiting.prev, .next = &flight->waiting, .flight = flight, .attempt = attempt, .mine = mine};
 	w->prev->next = w->next->prev = w;
+	attempt->discard = discard;
 	return fg_auth_await(attempt, "the token's provider", after_answer, give_up, w, &w->await);
 }
 
@@ -427,16 +434,6 @@ check(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_con
 	mine->credentials = FG_ARENA_CONCAT(conf->arena, FG_STR("Basic "), base64(pair, &conf->scratch));
 }
 
-static void
-check_ca(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	struct fg_str *path = out, text;
-
-	(void)key;
-	*path = fg_conf_resolve(conf, node, *path);
-	(void)fg_conf_load_file(conf, node, *path, FG_MAX_KEY_SET_BYTES, &text);
-}
-
 static const struct fg_conf_choice type_choice[] = {{"introspection", FG_AUTH_TYPE_INTROSPECTION}, {NULL, 0}};
 static const struct fg_conf_key audience_item = {"AUDIENCE", FG_CONF_STRING, FG_CONF_IN(struct fg_str), .help = "one of ours"};
 
@@ -448,21 +445,24 @@ const struct fg_conf_key fg_auth_introspection_keys[] = {
     {"client-id", FG_CONF_STRING, FG_CONF_AT(struct introspection_conf, client_id), .flags = FG_CONF_REQUIRED, .max = 256,
 	.help = "as whom the gateway asks"},
     {"client-secret", FG_CONF_CUSTOM, FG_CONF_AT(struct introspection_conf, client_secret), .flags = FG_CONF_REQUIRED,
-	.parse = fg_conf_parse_secret, .form = FG_CONF_SECRET_FORM, .schema = "\"type\": \"string\"", .help = "sent as Basic (client_secret_basic)"},
+	.parse = fg_conf_parse_secret, .form = FG_CONF_SECRET_FORM, .schema = "\"type\": \"string\"",
+	.help = "sent as Basic (client_secret_basic)"},
     {"audience", FG_CONF_LIST, FG_CONF_ARRAY(struct introspection_conf, audiences, audience_count, struct fg_str),
 	.flags = FG_CONF_OR_ONE, .max = 32, .item = &audience_item, .shown_preset = "any, which the provider answers for",
 	.help = "aud of the answer has one of these"},
     {"cache", FG_CONF_DURATION, FG_CONF_AT(struct introspection_conf, cache), .min = 0, .max = INT64_C(3600) * FG_US_PER_S, .word = "off",
-	.word_value = 0, .preset = "60s", .help = "how long an answer is kept, never past the token's exp: so long a token that was taken back goes on"},
+	.word_value = 0, .preset = "60s",
+	.help = "an answer is kept so long, never past exp: so long a token that was taken back goes on"},
     {"entries", FG_CONF_INT, FG_CONF_AT(struct introspection_conf, entries), .min = 4, .max = 1000000, .preset = "10000",
 	.help = "answers kept in each worker"},
     {"timeout", FG_CONF_DURATION, FG_CONF_AT(struct introspection_conf, timeout), .min = 10 * FG_US_PER_MS, .max = 60 * FG_US_PER_S,
 	.preset = "5s", .help = "for the answer; then 503 introspection_unavailable"},
     {"allow-http", FG_CONF_BOOL, FG_CONF_AT(struct introspection_conf, allow_http), .preset = "false",
 	.help = "true asks over http, where tokens and secret can be read on the way"},
-    {"ca", FG_CONF_STRING, FG_CONF_AT(struct introspection_conf, ca), .check = check_ca, .form = "a file", .shown_preset = "the system's",
-	.help = "certificates (PEM) that the provider's may be signed by"},
-    {"consumer", FG_CONF_STRING, FG_CONF_AT(struct introspection_conf, consumer), .max = 256, .form = "a member of the answer", .preset = "sub",
+    {"ca", FG_CONF_STRING, FG_CONF_AT(struct introspection_conf, ca), .check = fg_auth_check_ca, .form = "a file",
+	.shown_preset = "the system's", .help = "certificates (PEM) that the provider's may be signed by"},
+    {"consumer", FG_CONF_STRING, FG_CONF_AT(struct introspection_conf, consumer), .max = 256,
+	.form = "a member of the answer", .preset = "sub",
 	.help = "says who is calling: what limits, log and the variable consumer go by"},
     {NULL},
 };

@@ -205,6 +205,12 @@ give_up(void *arg)
 	fg_jws_fini(&w->jws);
 }
 
+static void
+discard(void *arg)
+{
+	fg_jws_fini(&((struct waiting *)arg)->jws);
+}
+
 /* The key is not there. otherwise: what to say when nobody fetches. */
 static enum fg_auth_verdict
 want_keys(struct waiting *w, enum fg_auth_verdict otherwise, enum fg_err reason, const char *why)
@@ -213,6 +219,7 @@ want_keys(struct waiting *w, enum fg_auth_verdict otherwise, enum fg_err reason,
 
 	if (source != NULL && !w->has_waited && fg_key_source_ask(source, &w->wait, on_fetched, w)) {
 		w->has_waited = true;
+		w->attempt->discard = discard;
 		return fg_auth_await(w->attempt, "keys of the token's issuer", after_fetch, give_up, w, &w->await);
 	}
 	/* What could not be asked may be good all the same. */

@@ -241,16 +241,6 @@ parse_keys(struct fg_conf *conf, const struct fg_conf_node *node, const struct f
 }
 
 static void
-check_file(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	struct fg_str *path = out, text;
-
-	(void)key;
-	*path = fg_conf_resolve(conf, node, *path);
-	(void)fg_conf_load_file(conf, node, *path, FG_MAX_KEY_SET_BYTES, &text);
-}
-
-static void
 parse_cache_off(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	struct fg_jwt_cache_conf *cache = out;
@@ -334,7 +324,7 @@ const struct fg_conf_key fg_auth_jwt_keys[] = {
 	.help = "the provider's metadata, which say where its keys are; their issuer has to be this one"},
     {"allow-http", FG_CONF_BOOL, FG_CONF_AT(struct fg_jwt_conf, allow_http), .preset = "false",
 	.help = "true takes keys over http from other machines, where whoever stands between can put in their own"},
-    {"ca", FG_CONF_STRING, FG_CONF_AT(struct fg_jwt_conf, ca), .check = check_file, .form = "a file", .shown_preset = "the system's",
+    {"ca", FG_CONF_STRING, FG_CONF_AT(struct fg_jwt_conf, ca), .check = fg_auth_check_ca, .form = "a file", .shown_preset = "the system's",
 	.help = "certificates (PEM) that the provider's may be signed by"},
     {"refresh", FG_CONF_SECTION, FG_CONF_AT(struct fg_jwt_conf, source), .keys = refresh_keys,
 	.help = "how long keys are good for; they are fetched before"},

@@ -1,6 +1,7 @@
-/* The keys that all authenticators have in common, and what is wrong with their values. */
+/* What authenticators have in common: keys with what is wrong with their values, and a cache of verdicts in a worker. */
 #include "base/limits.h"
 #include "core/edit.h"
+#include "core/verdict_cache.h"
 #include "filter/authenticator.h"
 
 /* Headers that tell who is calling must not be those by which messages are framed and requests are traced. */
@@ -75,6 +76,16 @@ fg_auth_check_realm(struct fg_conf *conf, const struct fg_conf_node *node, const
 }
 
 void
+fg_auth_check_ca(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+{
+	struct fg_str *path = out, text;
+
+	(void)key;
+	*path = fg_conf_resolve(conf, node, *path);
+	(void)fg_conf_load_file(conf, node, *path, FG_MAX_KEY_SET_BYTES, &text);
+}
+
+void
 fg_auth_check_policy(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_auth_policy *policy)
 {
 	for (size_t i = 0; i < policy->from.count; i++)
@@ -83,4 +94,18 @@ fg_auth_check_policy(struct fg_conf *conf, const struct fg_conf_node *node, cons
 			    fg_str_ieq(policy->from.v[i].name, policy->forward[k].header))
 				fg_conf_error(conf, node, FG_STR_FMT " cannot both bring the credential and tell who is calling: "
 				    "clients' own is removed", FG_STR_ARG(policy->forward[k].header));
+}
+
+void *
+fg_auth_start_verdicts(struct fg_gateway *gw, void *shared)
+{
+	(void)gw;
+	(void)shared;
+	return fg_verdict_cache_new();
+}
+
+void
+fg_auth_stop_verdicts(void *state)
+{
+	fg_verdict_cache_free(state);
 }

@@ -92,8 +92,13 @@ struct fg_auth_attempt {
 	/* With FG_AUTH_REFUSED: answers instead of a problem of `reason`, by fg_exchange_answer(). NULL: the problem. */
 	void (*answer)(struct fg_auth_attempt *attempt, void *arg);
 	void *answer_arg;
+	/*
+	 * While it waits: releases what the continuation would have, when the exchange ends after fg_await_done() and before the
+	 * continuation; gets the argument of fg_auth_await(). NULL: there is nothing to release.
+	 */
+	void (*discard)(void *arg);
 	/* The frame's. */
-	fg_auth_continue_fn *then;
+	fg_auth_continue_fn *then; /* NULL: it does not wait */
 	void (*on_cancel)(void *arg);
 	void *then_arg;
 };
@@ -128,6 +133,8 @@ FG_AUTHENTICATOR_LIST(FG_AUTH_DECLARE)
 
 extern const struct fg_conf_key fg_auth_forward_header, fg_auth_forward_claim;
 fg_conf_parse_fn fg_auth_check_forward, fg_auth_check_realm;
+/* Of a key `ca`: a file of certificates, which then is its whole path. */
+fg_conf_parse_fn fg_auth_check_ca;
 /* Of these keys together. */
 void fg_auth_check_policy(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_auth_policy *policy);
 
@@ -173,6 +180,10 @@ void *fg_auth_state(const struct fg_gateway *gw, enum fg_auth_type type);
 
 /* Its part of the memory that the filter's pool shares. */
 void *fg_auth_shared(void *memory, enum fg_auth_type type);
+
+/* worker_start and worker_stop of an authenticator whose state is a struct fg_verdict_cache. */
+void *fg_auth_start_verdicts(struct fg_gateway *gw, void *shared);
+void fg_auth_stop_verdicts(void *state);
 
 /* A challenge of RFC 6750 §3: no error where the client sent no token. */
 struct fg_str fg_auth_bearer_challenge(const struct fg_auth_policy *policy, struct fg_exchange *x,

@@ -87,13 +87,15 @@ on_preflight(const void *conf_arg, struct fg_exchange *x)
 static enum fg_next
 on_request(const void *conf_arg, void *ctx, struct fg_exchange *x)
 {
-	const struct fg_header *origin = fg_headers_find(&x->req.headers, FG_STR("Origin"));
+	const struct fg_header *origin = x->trace == NULL ? NULL : fg_headers_find(&x->req.headers, FG_STR("Origin"));
+	bool is_allowed;
 
 	(void)ctx;
-	if (origin != NULL)
-		fg_exchange_trace(x, "cors", allowed_origin(conf_arg, x).len > 0 ? "allowed" : "not allowed",
-		    "a page of " FG_STR_FMT " %s read the answer", FG_STR_ARG(origin->value),
-		    allowed_origin(conf_arg, x).len > 0 ? "may" : "may not");
+	if (origin == NULL)
+		return FG_CONTINUE;
+	is_allowed = allowed_origin(conf_arg, x).len > 0;
+	fg_exchange_trace(x, "cors", is_allowed ? "allowed" : "not allowed", "a page of " FG_STR_FMT " %s read the answer",
+	    FG_STR_ARG(origin->value), is_allowed ? "may" : "may not");
 	return FG_CONTINUE;
 }
 

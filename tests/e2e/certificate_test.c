@@ -102,7 +102,8 @@ static char *
 fetch_claiming(const struct front *front, const char *path, const char *name, const char *claim)
 {
 	char url[128], pem[BED_PATH_BYTES] = "", key[BED_PATH_BYTES] = "", *out;
-	const char *const argv[] = {"curl", "-sk", "-w", "\nstatus %{http_code}\n", "-H", claim, "-H", "X-Machine: root", url, name == NULL ? NULL : "--cert", pem, "--key", key, NULL};
+	const char *const argv[] = {"curl", "-sk", "-w", "\nstatus %{http_code}\n", "-H", claim, "-H", "X-Machine: root", url,
+	    name == NULL ? NULL : "--cert", pem, "--key", key, NULL};
 
 	snprintf(url, sizeof(url), "https://127.0.0.1:%d%s", front->port, path);
 	snprintf(pem, sizeof(pem), "%s/%s.pem", bed.dir, name == NULL ? "" : name);

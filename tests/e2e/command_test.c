@@ -77,6 +77,17 @@ help_and_usage(void)
 		    strcmp(commands[i], "explain") == 0 ? "/" : NULL, strcmp(commands[i], "explain") == 0 ? "three" : NULL);
 	}
 	SAYS(2, "faregate check: -c takes a value", "check", "-c");
+	SAYS(0, "Usage: faregate token", "token", "--help");
+	SAYS(2, "TOKEN is missing", "token");
+	SAYS(2, "faregate token: what is \"two\"?", "token", "one", "two");
+	SAYS(2, "option not understood: --nonsense", "token", "--nonsense", "x");
+	SAYS(0, "Usage: faregate revoke", "revoke", "--help");
+	SAYS(2, "--jti, --sub or --all is missing", "revoke");
+	SAYS(2, "--issuer is missing", "revoke", "--all");
+	SAYS(2, "one of --jti, --sub and --all", "revoke", "--jti", "a", "--sub", "b");
+	SAYS(2, "is not a time", "revoke", "--sub", "b", "--before", "yesterday");
+	SAYS(2, "is not a duration", "revoke", "--sub", "b", "--for", "40d");
+	SAYS(2, "option not understood: --nonsense", "revoke", "--nonsense");
 	SAYS(2, "faregate run: --config takes a value", "run", "--config");
 	SAYS(2, "faregate explain: -H takes a value", "explain", "-H");
 	SAYS(2, "URL is missing", "explain", "GET");
@@ -153,12 +164,41 @@ what_a_request_would_meet(void)
 	        "\"policies\":[\"request\"]}", "routes", "--json");
 }
 
+/* Example A.1 of RFC 7515, with its key: valid until 2011. */
+#define RFC_TOKEN "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvb" \
+	"S9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+static void
+a_token_is_judged_offline(void)
+{
+	bed_write(&bed, "rfc.jwk", "{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcg"
+	    "UuTwjAzZr1Z9CAow\"}");
+	bed_write_config(&bed,
+	    "services: {a: http://127.0.0.1:4000}\n"
+	    "auth:\n"
+	    "  joe: {type: jwt, issuer: joe, audience: any, algorithms: HS256, keys: file:rfc.jwk, consumer: iss}\n"
+	    "  far: {type: jwt, issuer: joe, audience: any, algorithms: RS256, keys: https://192.0.2.1/keys}\n"
+	    "routes: {a: {path: /a, service: a, auth: joe}, far: {path: /far, service: a, auth: far}}\n");
+	SAYS(1, "\"iss\":\"joe\"", "token", RFC_TOKEN);
+	SAYS(1, "exp        2011-03-22T18:43:00.000Z", "token", RFC_TOKEN);
+	SAYS(1, "joe        token_expired", "token", "Bearer " RFC_TOKEN);
+	SAYS(1, "far        keys_unavailable", "token", RFC_TOKEN);
+	SAYS(1, "give them: --keys far=FILE", "token", RFC_TOKEN);
+	SAYS(2, "there is no jwt policy of that name", "token", "--keys", "near=/dev/null", RFC_TOKEN);
+	SAYS(2, "is not POLICY=FILE", "token", "--keys", "joe", RFC_TOKEN);
+	SAYS(1, "joe        token_malformed", "token", "nonsense");
+	SAYS(1, "auth        refused: joe: token_expired", "explain", "-H", "Authorization: Bearer " RFC_TOKEN, "GET", "/a");
+	SAYS(1, "auth        absent: joe: token_missing", "explain", "GET", "/a");
+	SAYS(1, "auth        unavailable: far: keys_unavailable", "explain", "-H", "Authorization: Bearer " RFC_TOKEN, "GET", "/far");
+}
+
 void
 suite_command(void)
 {
 	CU_pSuite suite = add_suite("the command line", init, cleanup);
 
 	ADD_SCENE(suite, help_and_usage);
+	ADD_SCENE(suite, a_token_is_judged_offline);
 	ADD_SCENE(suite, whose_fault_it_is);
 	ADD_SCENE(suite, what_a_request_would_meet);
 }

@@ -80,7 +80,8 @@ the_service_is_told_who_calls(void)
 		reply = ask(front, "POST", "/mine/x", headers, "the body");
 		CHECK(front, reply->status == 200);
 		CHECK(front, http_body_has(reply, "\r\nX-User: u1\r\n"));
-		CHECK(front, strstr(reply->body, "admin") == NULL && strstr(reply->body, "root") == NULL && strstr(reply->body, "Roles") == NULL);
+		CHECK(front, strstr(reply->body, "admin") == NULL && strstr(reply->body, "root") == NULL);
+		CHECK(front, strstr(reply->body, "Roles") == NULL);
 		CHECK(front, strstr(reply->body, "Authorization") == NULL);
 		CHECK(front, http_body_has(reply, "\r\n\r\nthe body"));
 		CHECK(front, bed_log_says(&stage.bed, reply->id, "consumer", "u1"));
@@ -236,7 +237,8 @@ no_token_no_error(void)
 		CHECK(front, http_is_problem(&stage.bed, reply, 401, "token_missing"));
 		CHECK(front, http_header_count(reply, "WWW-Authenticate") == 1);
 		CHECK(front, http_header_is(reply, "WWW-Authenticate", "Bearer realm=\"api\""));
-		CHECK(front, http_is_problem(&stage.bed, ask(front, "GET", "/both/x", "Authorization: Basic dTpw\r\n", NULL), 401, "token_missing"));
+		reply = ask(front, "GET", "/both/x", "Authorization: Basic dTpw\r\n", NULL);
+		CHECK(front, http_is_problem(&stage.bed, reply, 401, "token_missing"));
 	}
 }
 

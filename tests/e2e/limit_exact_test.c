@@ -54,12 +54,19 @@ open_bed(size_t i, const char *store)
 	fronts[i] = bed_start_front(&beds[i], FRONT_LIGHTTPD, "/", NULL);
 }
 
+static void
+start_server(void)
+{
+	server = redis_server_start(NULL);
+}
+
 static int
 open_redis(void)
 {
 	char store[96];
 
-	server = redis_server_start(NULL);
+	if (!redis_server_try(start_server))
+		return 1;
 	service = played_start(parts);
 	snprintf(store, sizeof(store), "store: {url: redis://127.0.0.1:%d/0, deadline: 5s}\n", redis_server_port(server));
 	open_bed(0, store);

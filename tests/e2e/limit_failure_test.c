@@ -34,10 +34,17 @@ open_with(const char *url_options, int port)
 	front = bed_start_front(&bed, FRONT_LIGHTTPD, "/", NULL);
 }
 
+static void
+start_server(void)
+{
+	server = redis_server_start(&(struct redis_server_options){.config = "enable-debug-command yes\n"});
+}
+
 static int
 init(void)
 {
-	server = redis_server_start(&(struct redis_server_options){.config = "enable-debug-command yes\n"});
+	if (!redis_server_try(start_server))
+		return 1;
 	open_with("", redis_server_port(server));
 	return 0;
 }

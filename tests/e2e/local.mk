@@ -13,6 +13,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/answer_test.c \
 	tests/e2e/body_test.c \
 	tests/e2e/command_test.c \
+	tests/e2e/descriptors_test.c \
 	tests/e2e/failure_test.c \
 	tests/e2e/fcgi_test.c \
 	tests/e2e/fidelity_test.c \
@@ -27,9 +28,11 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/reference_test.c \
 	tests/e2e/revoke_test.c \
 	tests/e2e/secure_test.c \
+	tests/e2e/share_test.c \
 	tests/e2e/stream_test.c \
 	tests/e2e/supervisor_test.c \
 	tests/e2e/target_test.c \
+	tests/e2e/traffic_test.c \
 	tests/e2e/valgrind_test.c
 tests_e2e_e2e_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"' \
 	-DFG_TEST_BUILDDIR='"$(abs_top_builddir)"'

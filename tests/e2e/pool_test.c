@@ -148,6 +148,13 @@ a_dead_worker_is_replaced(void)
 	}
 }
 
+/* The pids of the only two workers. A process that has ended is there until the pool has taken note of it. */
+static bool
+two_workers(void *pids)
+{
+	return bed_workers(&stage.bed, pids, 8) == 2;
+}
+
 /* Both at once: a reload goes on without the old worker that dies in it, and only what that one had in hand is lost. */
 static void
 a_worker_dies_in_a_reload(void)
@@ -163,7 +170,7 @@ a_worker_dies_in_a_reload(void)
 
 			CHECK(front, load_wait_more(load, 100));
 			CHECK(front, bed_wait(old_workers_are_gone, NULL));
-			CHECK(front, bed_workers(&stage.bed, pids, 8) == 2);
+			CHECK(front, bed_wait(two_workers, pids));
 			kill(stage.bed.pool, SIGHUP);
 			kills += kill(pids[0], SIGKILL) == 0;
 			CHECK(front, wait_metric("faregate_config_generation", next));

@@ -12,11 +12,18 @@ static struct redis_server *redis;
 #define POLICY "{type: jwt, issuer: '%s', keys: '%s/keys', audience: orders, algorithms: RS256, revocation: {check-every: 100ms, " \
 	"stale-after: 1s, on-store-failure: %s}}\n"
 
+static void
+start_redis(void)
+{
+	redis = redis_server_start(NULL);
+}
+
 static int
 init(void)
 {
+	if (!redis_server_try(start_redis))
+		return 1;
 	idp = idp_start();
-	redis = redis_server_start(NULL);
 	stage_play(&stage, NULL, NULL);
 	stage_serve(&stage,
 	    "store: redis://127.0.0.1:%d\n"

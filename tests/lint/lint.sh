@@ -76,6 +76,14 @@ for filter in $(sed -n 's/^\tX(\([a-z_]*\)).*/\1/p' lib/filter/filter_list.h); d
 	[ -f "lib/filter/$filter.md" ] || echo "lib/filter/$filter.md" | wrong "filter without a page"
 done
 
+# ---- and so has every way to find out who is calling
+for authenticator in $(sed -n '/^#define FG_AUTHENTICATOR_LIST/,/^$/s/^\tX([A-Z_]*, \([a-z_]*\),.*/\1/p' lib/filter/authenticator.h); do
+	for file in "lib/filter/auth_$authenticator.c" "lib/filter/auth_$authenticator.md"; do
+		[ -f "$file" ] || echo "$file" | wrong "authenticator without it"
+	done
+	grep -q "auth_$authenticator\.md" README.md || echo "README.md" | wrong "does not name auth_$authenticator.md"
+done
+
 # ---- every test file is built and run
 for file in tests/unit/*_test.c tests/e2e/*_test.c; do
 	dir=$(dirname "$file") name=$(basename "$file" _test.c)

@@ -1,14 +1,17 @@
 # What tests share: the scripted service, as a library and as a program; real Redis servers.
 check_LIBRARIES += tests/support/libservice.a
 tests_support_libservice_a_SOURCES = \
-	tests/support/redis_server.c tests/support/redis_server.h \
 	tests/support/service.c tests/support/service.h tests/support/service_internal.h tests/support/service_listen.h \
 	tests/support/service_answer.c \
 	tests/support/service_loop.c \
 	tests/support/service_tls.c \
 	tests/support/token_maker.c tests/support/token_maker.h
+if HAVE_CUNIT
+tests_support_libservice_a_SOURCES += \
+	tests/support/redis_ha.c tests/support/redis_ha.h tests/support/redis_server.c tests/support/redis_server.h
+endif
 tests_support_libservice_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_support_libservice_a_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_support_libservice_a_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS) $(OPENSSL_CFLAGS)
 check_PROGRAMS += tests/support/service
 tests_support_service_SOURCES = tests/support/service_main.c
 tests_support_service_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

@@ -1,12 +1,14 @@
 /* Starting, stopping and asking real Redis servers. */
 #include "support/redis_server.h"
 
+#include <CUnit/CUnit.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,22 +21,122 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 60000, REPLY_BYTES = 64 * 1024, FOLDER_BYTES = 64, STEP_MS = 5 };
+enum { PATIENCE_MS = 60000, REPLY_BYTES = 64 * 1024, FOLDER_BYTES = 64, STEP_MS = 5, LOG_TAIL_BYTES = 2000 };
 
 struct redis_server {
 	struct redis_server_options options;
 	char folder[FOLDER_BYTES], conf[FOLDER_BYTES + 16], path[FOLDER_BYTES + 16];
 	int port, bus_port;
 	pid_t pid; /* 0: not running */
+	struct redis_server *next;
 };
 
+static struct redis_server *all; /* not yet stopped */
+static jmp_buf *trying;          /* of redis_server_try() */
+
+/* ---- when it goes wrong */
+
 static void
-require(bool held, const char *what)
+add_log_tail(FILE *out, const struct redis_server *server)
 {
-	if (held)
+	char path[FOLDER_BYTES + 16], tail[LOG_TAIL_BYTES];
+	size_t len;
+	FILE *log;
+
+	snprintf(path, sizeof(path), "%s/log", server->folder);
+	log = fopen(path, "r");
+	if (log == NULL)
 		return;
-	fprintf(stderr, "redis-server: %s: %s\n", what, strerror(errno));
-	abort();
+	if (fseek(log, -(long)sizeof(tail), SEEK_END) != 0)
+		rewind(log);
+	len = fread(tail, 1, sizeof(tail), log);
+	fclose(log);
+	fprintf(out, "\n--- the log of the one at %d ends:\n%.*s", server->port, (int)len, tail);
+}
+
+void
+redis_server_kill(struct redis_server *server)
+{
+	if (server->pid == 0)
+		return;
+	kill(server->pid, SIGKILL);
+	while (waitpid(server->pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	server->pid = 0;
+	unlink(server->path);
+}
+
+static int
+remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+	(void)info;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+/* Nothing stays behind, neither processes nor folders. Who still has a server finds it dead. */
+static void
+remove_all(void)
+{
+	for (struct redis_server *server = all; server != NULL; server = server->next) {
+		redis_server_kill(server);
+		nftw(server->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	}
+}
+
+/* server: whose log comes first; NULL: nobody's. */
+static _Noreturn void __attribute__((format(printf, 2, 3)))
+fail(const struct redis_server *server, const char *format, ...)
+{
+	char *message = NULL;
+	size_t len;
+	FILE *out = open_memstream(&message, &len);
+	va_list args;
+
+	if (out == NULL)
+		abort();
+	fprintf(out, "redis-server at %d: ", server == NULL ? 0 : server->port);
+	va_start(args, format);
+	vfprintf(out, format, args);
+	va_end(args);
+	if (server != NULL)
+		add_log_tail(out, server);
+	for (const struct redis_server *other = all; other != NULL; other = other->next)
+		if (other != server)
+			add_log_tail(out, other);
+	if (fclose(out) != 0)
+		abort();
+	remove_all();
+	if (trying == NULL && CU_get_current_test() != NULL)
+		CU_assertImplementation(CU_FALSE, __LINE__, message, __FILE__, "", CU_TRUE);
+	fprintf(stderr, "%s\n", message);
+	if (trying == NULL)
+		abort();
+	free(message);
+	longjmp(*trying, 1);
+}
+
+static void
+require(bool held, const struct redis_server *server, const char *what)
+{
+	if (!held)
+		fail(server, "%s: %s", what, strerror(errno));
+}
+
+bool
+redis_server_try(void (*act)(void))
+{
+	jmp_buf here;
+
+	if (setjmp(here) != 0) {
+		trying = NULL;
+		return false;
+	}
+	trying = &here;
+	act();
+	trying = NULL;
+	return true;
 }
 
 static long
@@ -64,7 +166,7 @@ connect_to(const struct redis_server *server)
 	bool is_unix = is_asked_by_path(server);
 	int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	require(fd >= 0, "socket");
+	require(fd >= 0, server, "socket");
 	tcp.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	snprintf(path.sun_path, sizeof(path.sun_path), "%s", server->path);
 	if (connect(fd, is_unix ? (struct sockaddr *)&path : (struct sockaddr *)&tcp,
@@ -103,7 +205,7 @@ ask(const struct redis_server *server, const char *command)
 	    command, server->options.sentinel ? "PING" : "ECHO THE-LAST");
 	if (server->options.password != NULL)
 		begin = 5; /* "+OK\r\n" */
-	require(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text), "send");
+	require(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text), server, "send");
 	for (reply[0] = '\0'; len < sizeof(reply) - 1;) {
 		struct pollfd wait = {.fd = fd, .events = POLLIN};
 		ssize_t got = poll(&wait, 1, PATIENCE_MS) == 1 ? read(fd, reply + len, sizeof(reply) - 1 - len) : 0;
@@ -134,8 +236,18 @@ redis_server_do(struct redis_server *server, const char *format, ...)
 	vsnprintf(command, sizeof(command), format, args);
 	va_end(args);
 	reply = ask(server, command);
-	require(reply != NULL, command);
+	if (reply == NULL)
+		fail(server, "no answer to %s", command);
 	return reply;
+}
+
+static bool
+is_running(const struct redis_server *server)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return server->pid != 0 &&
+	    waitid(P_PID, (id_t)server->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
 }
 
 void
@@ -148,7 +260,8 @@ redis_server_until(struct redis_server *server, const char *command, const char 
 
 		if (reply != NULL && strstr(reply, text) != NULL)
 			return;
-		require(now_ms() < until, command);
+		if (now_ms() >= until || !is_running(server))
+			fail(server, "%s says: %s\nand never: %s", command, reply == NULL ? "nothing" : reply, text);
 		poll(NULL, 0, STEP_MS);
 	}
 }
@@ -158,9 +271,9 @@ redis_server_send(struct redis_server *server, const char *command)
 {
 	int fd = connect_to(server);
 
-	require(fd >= 0, "connect");
-	require(send(fd, command, strlen(command), MSG_NOSIGNAL) == (ssize_t)strlen(command), "send");
-	require(send(fd, "\r\n", 2, MSG_NOSIGNAL) == 2, "send");
+	require(fd >= 0, server, "connect");
+	require(send(fd, command, strlen(command), MSG_NOSIGNAL) == (ssize_t)strlen(command), server, "send");
+	require(send(fd, "\r\n", 2, MSG_NOSIGNAL) == 2, server, "send");
 	return fd;
 }
 
@@ -178,7 +291,7 @@ free_port(void)
 		bool is_free;
 
 		port = (int)(10000 + ((unsigned)getpid() * 41 + tried++) % 20000);
-		require(fd >= 0 && tried < 20000, "a free port");
+		require(fd >= 0 && tried < 20000, NULL, "a free port");
 		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 		address.sin_port = htons((uint16_t)port);
 		is_free = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
@@ -194,7 +307,7 @@ write_conf(const struct redis_server *server)
 	const struct redis_server_options *options = &server->options;
 	FILE *file = fopen(server->conf, "w");
 
-	require(file != NULL, server->conf);
+	require(file != NULL, server, server->conf);
 	fprintf(file, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s/log\n", is_asked_by_path(server) ? 0 : server->port,
 	    server->folder, server->folder);
 	if (!options->sentinel)
@@ -211,7 +324,7 @@ write_conf(const struct redis_server *server)
 		fprintf(file, "requirepass %s\n", options->password);
 	if (options->config != NULL)
 		fputs(options->config, file);
-	require(fclose(file) == 0, server->conf);
+	require(fclose(file) == 0, server, server->conf);
 }
 
 void
@@ -222,7 +335,7 @@ redis_server_begin(struct redis_server *server)
 
 	fflush(NULL);
 	server->pid = fork();
-	require(server->pid >= 0, "fork");
+	require(server->pid >= 0, NULL, "fork");
 	if (server->pid == 0) {
 		int null = open("/dev/null", O_RDWR);
 
@@ -235,7 +348,8 @@ redis_server_begin(struct redis_server *server)
 		_exit(127);
 	}
 	while ((fd = connect_to(server)) < 0) {
-		require(waitpid(server->pid, NULL, WNOHANG) == 0, "it did not start (is it installed?)");
+		if (!is_running(server))
+			fail(server, "it did not start (is it installed?)");
 		poll(NULL, 0, STEP_MS);
 	}
 	close(fd);
@@ -253,11 +367,13 @@ redis_server_start(const struct redis_server_options *options)
 {
 	struct redis_server *server = calloc(1, sizeof(*server));
 
-	require(server != NULL, "calloc");
+	require(server != NULL, NULL, "calloc");
 	if (options != NULL)
 		server->options = *options;
 	snprintf(server->folder, sizeof(server->folder), "/tmp/fg-redis-XXXXXX");
-	require(mkdtemp(server->folder) != NULL, "mkdtemp");
+	require(mkdtemp(server->folder) != NULL, NULL, "mkdtemp");
+	server->next = all;
+	all = server;
 	snprintf(server->conf, sizeof(server->conf), "%s/conf", server->folder);
 	snprintf(server->path, sizeof(server->path), "%s/socket", server->folder);
 	server->port = free_port();
@@ -268,48 +384,36 @@ redis_server_start(const struct redis_server_options *options)
 }
 
 void
-redis_server_kill(struct redis_server *server)
-{
-	if (server->pid == 0)
-		return;
-	kill(server->pid, SIGKILL);
-	while (waitpid(server->pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
-	server->pid = 0;
-	unlink(server->path);
-}
-
-static int
-remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-	(void)info;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
-void
 redis_server_stop(struct redis_server *server)
 {
+	struct redis_server **at = &all;
+
 	if (server == NULL)
 		return;
 	redis_server_kill(server);
 	nftw(server->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	while (*at != server)
+		at = &(*at)->next;
+	*at = server->next;
 	free(server);
 }
 
 void
 redis_server_pause(struct redis_server *server)
 {
-	int status;
+	siginfo_t info;
 
-	require(kill(server->pid, SIGSTOP) == 0 && waitpid(server->pid, &status, WUNTRACED) == server->pid, "SIGSTOP");
+	if (!is_running(server))
+		fail(server, "it does not run");
+	require(kill(server->pid, SIGSTOP) == 0 && waitid(P_PID, (id_t)server->pid, &info, WSTOPPED) == 0, server, "SIGSTOP");
 }
 
 void
 redis_server_resume(struct redis_server *server)
 {
-	require(kill(server->pid, SIGCONT) == 0, "SIGCONT");
+	if (!is_running(server))
+		fail(server, "it does not run");
+	require(kill(server->pid, SIGCONT) == 0, server, "SIGCONT");
 }
 
 int
@@ -348,37 +452,4 @@ redis_cluster_start(struct redis_server *nodes[REDIS_CLUSTER_NODES])
 		redis_server_until(nodes[i], "CLUSTER INFO", "cluster_state:ok");
 		redis_server_until(nodes[i], "CLUSTER INFO", "cluster_size:3");
 	}
-}
-
-void
-redis_ha_start(struct redis_ha *ha)
-{
-	char config[512];
-
-	ha->servers[0] = redis_server_start(NULL);
-	snprintf(config, sizeof(config), "replicaof 127.0.0.1 %d\n", ha->servers[0]->port);
-	ha->servers[1] = redis_server_start(&(struct redis_server_options){.config = config});
-	redis_server_until(ha->servers[1], "INFO replication", "master_link_status:up");
-	snprintf(config, sizeof(config),
-	    "sentinel monitor mymaster 127.0.0.1 %d 2\nsentinel down-after-milliseconds mymaster 300\n"
-	    "sentinel failover-timeout mymaster 2000\n", ha->servers[0]->port);
-	for (int i = 0; i < REDIS_SENTINELS; i++) {
-		ha->sentinels[i] = redis_server_start(&(struct redis_server_options){.config = config, .sentinel = true});
-		/* They look ten times as often as they would, so that the tests need not wait for them. */
-		redis_server_do(ha->sentinels[i], "SENTINEL DEBUG INFO-PERIOD 200 ASK-PERIOD 50 PUBLISH-PERIOD 500 "
-		                                  "ELECTION-TIMEOUT 1000 MIN-LINK-RECONNECT-PERIOD 50 SLAVE-RECONF-TIMEOUT 1000");
-	}
-	for (int i = 0; i < REDIS_SENTINELS; i++)
-		redis_server_until(ha->sentinels[i], "INFO sentinel", "status=ok,address=127.0.0.1:");
-	for (int i = 0; i < REDIS_SENTINELS; i++)
-		redis_server_until(ha->sentinels[i], "INFO sentinel", "slaves=1,sentinels=3");
-}
-
-void
-redis_ha_stop(struct redis_ha *ha)
-{
-	for (int i = 0; i < REDIS_SENTINELS; i++)
-		redis_server_stop(ha->sentinels[i]);
-	redis_server_stop(ha->servers[1]);
-	redis_server_stop(ha->servers[0]);
 }

@@ -1,6 +1,7 @@
 /*
  * Real redis-server processes for tests: each on a free port of 127.0.0.1, in a temporary folder of its own, killed with
- * the test. Whatever goes wrong here ends the test, saying what.
+ * the test. Whatever goes wrong here fails and ends the test, saying what and how the servers' logs end; all servers are
+ * gone then, with their folders.
  */
 #ifndef FG_TESTS_REDIS_SERVER_H
 #define FG_TESTS_REDIS_SERVER_H
@@ -8,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { REDIS_CLUSTER_NODES = 3, REDIS_SENTINELS = 3 };
+enum { REDIS_CLUSTER_NODES = 3 };
 
 struct redis_server;
 
@@ -45,11 +46,8 @@ int redis_server_send(struct redis_server *server, const char *command);
 
 /* Three nodes, each with a third of the slots. */
 void redis_cluster_start(struct redis_server *nodes[REDIS_CLUSTER_NODES]);
-/* A master, a replica of it, and three sentinels that watch it as "mymaster". */
-struct redis_ha {
-	struct redis_server *servers[2], *sentinels[REDIS_SENTINELS];
-};
-void redis_ha_start(struct redis_ha *ha);
-void redis_ha_stop(struct redis_ha *ha);
+
+/* For what a suite sets up, outside any test: runs it; false when a server failed in it. */
+bool redis_server_try(void (*act)(void));
 
 #endif

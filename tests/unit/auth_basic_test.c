@@ -12,10 +12,11 @@
 static char file_path[] = "/tmp/fg-htpasswd-XXXXXX";
 
 /* joe: secret; ann: pä:ss */
-static const char users[] = "# staff\n"
-                            "joe:$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2\n"
-                            "ann:$6$rounds=1000$saltsal2$wuN88c0Nm1EchNW/T4kJfRj95ePnGBNIQm9EfuEN0g47U/K3vJ6KtWN50HNQx."
-                            "Y9D0MxPEabj7GcMnCGFZjKt/\n";
+static const char users[] =
+    "# staff\n"
+    "joe:$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2\n"
+    "ann:$6$rounds=1000$saltsal2$wuN88c0Nm1EchNW/T4kJfRj95ePnGBNIQm9EfuEN0g47U/K3vJ6KtWN50HNQx."
+    "Y9D0MxPEabj7GcMnCGFZjKt/\n";
 
 static const char yaml[] =
     "version: 1\n"

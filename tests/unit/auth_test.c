@@ -13,7 +13,7 @@ struct played_policy {
 	enum fg_auth_verdict verdict, later; /* later: after a wait */
 	enum fg_err reason;
 	struct fg_await *await;
-	int asked, cancelled, released;
+	int asked, cancelled, released, discarded;
 };
 
 static bool
@@ -71,12 +71,19 @@ count_cancel(void *arg)
 	((struct played_policy *)arg)->cancelled++;
 }
 
+static void
+count_discard(void *arg)
+{
+	((struct played_policy *)arg)->discarded++;
+}
+
 static enum fg_auth_verdict
 look(const struct fg_auth_policy *policy, struct fg_auth_attempt *attempt)
 {
 	struct played_policy *played = (struct played_policy *)(uintptr_t)policy;
 
 	played->asked++;
+	attempt->discard = count_discard;
 	if (played->verdict == FG_AUTH_SUSPENDED)
 		return fg_auth_await(attempt, "the test", after_wait, count_cancel, played, &played->await);
 	return give(attempt, played, played->verdict);
@@ -248,6 +255,16 @@ a_policy_waits(void)
 	fg_exchange_on_client_gone(x);
 	CU_ASSERT_EQUAL(first.cancelled, 1);
 	CU_ASSERT_EQUAL(second.released, 1);
+	CU_ASSERT_EQUAL(first.discarded + second.discarded, 0);
+	scene_finish();
+
+	/* The result is there when the client leaves. */
+	x = scene_begin();
+	fg_exchange_start(x);
+	fg_await_done(x, first.await);
+	fg_exchange_on_client_gone(x);
+	CU_ASSERT_EQUAL(first.cancelled, 1);
+	CU_ASSERT_EQUAL(first.discarded, 1);
 	scene_finish();
 	end_play();
 }

@@ -113,7 +113,7 @@ example_in_use_is_a_configuration(void)
 	CU_ASSERT_STRING_EQUAL(l->errors, "");
 	CU_ASSERT_FATAL(l->config != NULL);
 	CU_ASSERT_EQUAL(l->config->service_count, 3);
-	CU_ASSERT_EQUAL(l->config->route_count, 4);
+	CU_ASSERT_EQUAL(l->config->route_count, 5);
 	config_end(l);
 	fg_buf_fini(&text);
 }

@@ -150,6 +150,20 @@ what_is_wrong_with_a_request(void)
 	CU_ASSERT_EQUAL(x->reason, FG_ERR_HEADER_INVALID);
 	fg_exchange_free(x);
 
+	/* They become parts of X-Forwarded-For and of Via. */
+	scene_asks("GET", "/plain/x");
+	scene_with("REMOTE_ADDR", "192.0.2.1\r\nX-Evil: 1");
+	x = scene_decided();
+	CU_ASSERT_EQUAL(x->reason, FG_ERR_HEADER_INVALID);
+	CU_ASSERT_EQUAL(x->req.peer_text.len, 0);
+	fg_exchange_free(x);
+
+	scene_asks("GET", "/plain/x");
+	scene_with("SERVER_PROTOCOL", "HTTP/1.1\r\nX-Evil: 1");
+	x = scene_decided();
+	CU_ASSERT_EQUAL(x->reason, FG_ERR_HEADER_INVALID);
+	fg_exchange_free(x);
+
 	scene_asks("POST", "/plain/x");
 	scene_with("CONTENT_LENGTH", "-1");
 	x = scene_decided();

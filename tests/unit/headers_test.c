@@ -4,7 +4,6 @@
 #include "base/limits.h"
 #include "core/headers.h"
 #include "core/method.h"
-#include "core/service.h"
 #include "unit/unit.h"
 
 static struct fg_arena arena;
@@ -108,21 +107,6 @@ methods(void)
 }
 
 static void
-weights_are_smooth(void)
-{
-	struct fg_target targets[3] = {
-	    {.index = 0, .weight = 5}, {.index = 1, .weight = 1}, {.index = 2, .weight = 1}};
-	struct fg_service service = {.targets = targets, .target_count = 3};
-	int credit[3] = {0, 0, 0};
-	struct fg_service_state state = {.credit = credit};
-	char order[8] = "";
-
-	for (int i = 0; i < 7; i++)
-		order[i] = (char)('a' + fg_service_pick(&service, &state)->index);
-	CU_ASSERT_STRING_EQUAL(order, "aabacaa");
-}
-
-static void
 sets_of_names(void)
 {
 	struct fg_header_set set = {.count = 0};
@@ -156,6 +140,5 @@ suite_headers(void)
 	ADD_TEST(suite, headers_are_bounded);
 	ADD_TEST(suite, hop_by_hop_headers_go);
 	ADD_TEST(suite, methods);
-	ADD_TEST(suite, weights_are_smooth);
 	ADD_TEST(suite, sets_of_names);
 }

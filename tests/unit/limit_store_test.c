@@ -32,10 +32,17 @@ draw(uint64_t below)
 	return (seed >> 24) % below;
 }
 
+static void
+start_server(void)
+{
+	server = redis_server_start(NULL);
+}
+
 static int
 set_up(void)
 {
-	server = redis_server_start(NULL);
+	if (!redis_server_try(start_server))
+		return 1;
 	redis_scene_open(&scene);
 	redis_scene_connect(&scene, "redis://127.0.0.1:%d/0", redis_server_port(server));
 	store = fg_limit_redis_new(scene.redis, false);

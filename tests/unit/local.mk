@@ -8,11 +8,12 @@ tests_unit_unit_SOURCES = \
 	tests/unit/prometheus.c tests/unit/prometheus.h \
 	tests/unit/access_log_test.c \
 	tests/unit/admin_test.c \
-	tests/unit/auth_test.c \
-	tests/unit/auth_api_key_test.c \
+	tests/unit/auth_test.c tests/unit/auth_jwt_test.c \
+	tests/unit/auth_api_key_test.c tests/unit/auth_api_key_store_test.c \
 	tests/unit/auth_basic_test.c tests/unit/auth_client_certificate_test.c tests/unit/auth_forward_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
+	tests/unit/breaker_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
 	tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
@@ -29,11 +30,13 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/head_test.c \
 	tests/unit/headers_test.c \
+	tests/unit/health_test.c \
 	tests/unit/limit_test.c \
 	tests/unit/limit_memory_test.c \
 	tests/unit/limit_policy_test.c \
 	tests/unit/limiter_test.c \
 	tests/unit/limit_store_test.c \
+	tests/unit/key_source_test.c \
 	tests/unit/log_sink_test.c \
 	tests/unit/loop_test.c \
 	tests/unit/offload_test.c \
@@ -44,8 +47,11 @@ tests_unit_unit_SOURCES = \
 	tests/unit/redis_test.c tests/unit/redis_peer_test.c tests/unit/redis_server_test.c tests/unit/redis_trouble_test.c \
 	tests/unit/redis_cluster_test.c tests/unit/redis_sentinel_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
+	tests/unit/service_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
-	tests/unit/stats_test.c \
+	tests/unit/targets_test.c \
+	tests/unit/revocation_test.c \
+	tests/unit/stats_test.c tests/unit/stats_cells_test.c \
 	tests/unit/token_scene.h tests/unit/token_attack_test.c \
 	tests/unit/token_cache_test.c \
 	tests/unit/token_claims_test.c tests/unit/token_key_test.c \

@@ -1,24 +1,17 @@
 /* lib/redis with real sentinels: the master is found, and followed when it changes. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "support/redis_server.h"
+#include "support/redis_ha.h"
 #include "unit/redis_scene.h"
 
-static struct redis_ha ha;
+static struct redis_ha ha; /* of the test that runs */
 
-static int
-set_up(void)
-{
-	redis_ha_start(&ha);
-	return 0;
-}
-
-static int
+static void
 tear_down(void)
 {
 	redis_ha_stop(&ha);
-	return 0;
 }
 
 static void
@@ -31,30 +24,15 @@ connect_to(struct redis_scene *scene, const char *master)
 static void
 open_scene(struct redis_scene *scene)
 {
+	redis_ha_start(&ha);
 	redis_scene_open(scene);
 	connect_to(scene, "mymaster");
 }
 
-/* 0 or 1: which of the servers the sentinels agree on; waits until the other is its replica again, and known. */
-static int
-settled_master(void)
+static bool
+is_master(struct redis_server *server)
 {
-	int master = -1;
-	char text[64];
-
-	while (master < 0)
-		for (int i = 0; i < 2; i++) {
-			snprintf(text, sizeof(text), "\r\n%d\r\n", redis_server_port(ha.servers[i]));
-			if (strstr(redis_server_do(ha.sentinels[0], "SENTINEL get-master-addr-by-name mymaster"), text) != NULL &&
-			    strstr(redis_server_do(ha.servers[i], "ROLE"), "master") != NULL)
-				master = i;
-		}
-	for (int i = 0; i < REDIS_SENTINELS; i++) {
-		snprintf(text, sizeof(text), "status=ok,address=127.0.0.1:%d", redis_server_port(ha.servers[master]));
-		redis_server_until(ha.sentinels[i], "INFO sentinel", text);
-	}
-	redis_server_until(ha.servers[!master], "INFO replication", "master_link_status:up");
-	return master;
+	return strstr(redis_server_do(server, "ROLE"), "master") != NULL;
 }
 
 static void
@@ -73,64 +51,58 @@ the_master_is_found(void)
 	redis_scene_close(&scene);
 }
 
+/* The sentinels find out by themselves, and elect. */
 static void
 a_dead_master_is_left(void)
 {
-	int old = settled_master();
 	struct redis_scene scene;
 
 	open_scene(&scene);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET a 1").err, FG_OK);
-	redis_server_kill(ha.servers[old]);
+	redis_ha_watch(&ha);
+	redis_server_kill(ha.master);
 	redis_scene_until_open(&scene, FG_ERR_STORE_UNREACHABLE);
+	redis_ha_until_failed_over(&ha);
 	redis_scene_recover(&scene);
-	CU_ASSERT_PTR_NOT_NULL(strstr(redis_server_do(ha.servers[!old], "ROLE"), "master"));
+	CU_ASSERT(is_master(ha.replica));
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the sentinels name a master"), 2);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store fails"), 1);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the store answers again"), 1);
 	CU_ASSERT_EQUAL(redis_scene_stats(&scene).failures[FG_REDIS_FAILURE(FG_ERR_STORE_TIMEOUT)], 0);
 	redis_scene_close(&scene);
-	redis_server_again(ha.servers[old]);
 }
 
 static void
 a_hanging_master_is_left(void)
 {
-	int old = settled_master();
 	struct redis_scene scene;
 
+	redis_ha_start(&ha);
 	redis_scene_open(&scene);
 	scene.options.deadline = 50 * FG_US_PER_MS;
 	scene.options.connect_timeout = 200 * FG_US_PER_MS;
 	connect_to(&scene, "mymaster");
 	redis_scene_recover(&scene);
-	redis_server_pause(ha.servers[old]);
+	redis_server_pause(ha.master);
 	redis_scene_until_open(&scene, FG_ERR_STORE_TIMEOUT);
+	redis_ha_fail_over(&ha);
 	redis_scene_recover(&scene);
-	CU_ASSERT_PTR_NOT_NULL(strstr(redis_server_do(ha.servers[!old], "ROLE"), "master"));
-	redis_server_resume(ha.servers[old]);
+	CU_ASSERT(is_master(ha.replica));
 	redis_scene_close(&scene);
 }
 
 static void
 a_demoted_master_is_left(void)
 {
-	int old = settled_master();
 	struct redis_scene scene;
-	char text[32];
 
 	open_scene(&scene);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET a 1").err, FG_OK);
-	snprintf(text, sizeof(text), "\r\n%d\r\n", redis_server_port(ha.servers[!old]));
-	/* Asked for again when it was given up. */
-	while (strstr(redis_server_do(ha.sentinels[0], "SENTINEL get-master-addr-by-name mymaster"), text) == NULL)
-		redis_server_do(ha.sentinels[0], "SENTINEL FAILOVER mymaster");
-	for (int i = 0; i < REDIS_SENTINELS; i++)
-		redis_server_until(ha.sentinels[i], "SENTINEL get-master-addr-by-name mymaster", text);
-	redis_server_until(ha.servers[old], "ROLE", "slave");
+	redis_ha_fail_over(&ha);
+	redis_server_until(ha.master, "ROLE", "slave");
 	redis_scene_recover(&scene);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "the sentinels name a master"), 2);
-	CU_ASSERT_PTR_NOT_NULL(strstr(redis_server_do(ha.servers[!old], "ROLE"), "master"));
+	CU_ASSERT(is_master(ha.replica));
 	redis_scene_close(&scene);
 }
 
@@ -140,15 +112,13 @@ sentinels_may_fail(void)
 {
 	struct redis_scene scene;
 
-	settled_master();
+	redis_ha_start(&ha);
 	redis_server_kill(ha.sentinels[0]);
 	redis_server_pause(ha.sentinels[1]);
 	redis_scene_open(&scene);
 	scene.options.connect_timeout = 200 * FG_US_PER_MS;
 	connect_to(&scene, "mymaster");
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET a 1").err, FG_OK);
-	redis_server_resume(ha.sentinels[1]);
-	redis_server_again(ha.sentinels[0]);
 	/* And one that wants a password. */
 	redis_server_do(ha.sentinels[2], "ACL SETUSER default resetpass >open-sesame");
 	redis_scene_connect(&scene, "redis+sentinel://127.0.0.1:%d/mymaster", redis_server_port(ha.sentinels[2]));
@@ -162,7 +132,7 @@ sentinels_may_fail(void)
 void
 suite_redis_sentinel(void)
 {
-	CU_pSuite suite = CU_add_suite("redis_sentinel", set_up, tear_down);
+	CU_pSuite suite = CU_add_suite_with_setup_and_teardown("redis_sentinel", NULL, NULL, NULL, tear_down);
 
 	ADD_TEST(suite, the_master_is_found);
 	ADD_TEST(suite, a_dead_master_is_left);

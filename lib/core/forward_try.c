@@ -1,0 +1,331 @@
+/*
+ * Tries: a forwarded exchange is sent to a target, and when that fails and may be repeated, to another one. Which target
+ * that is decides service.c; what became of a try is told here to its breaker, once.
+ *
+ * A try is repeated only while nothing of an answer has gone to the client, and only where repeating does no harm: nothing
+ * of the request has left us, or its method is idempotent (RFC 9110 §9.2.2), or it carries an Idempotency-Key that the
+ * service is said to honour. All retries of a pool to a service come out of one budget, a share of its requests, so that
+ * they never make an outage worse.
+ */
+#include "core/engine.h"
+
+#include "base/log.h"
+#include "core/config.h"
+#include "core/service.h"
+#include "core/targets.h"
+#include "core/var.h"
+
+enum {
+	RETRY = 1000,                /* what one costs, in thousandths */
+	CREDIT_FIRST = 10 * RETRY,   /* what a service has at first: few requests can be retried too */
+	CREDIT_MOST = 100 * RETRY,
+};
+
+#define RETRY_AFTER_MOST FG_US_PER_S /* a service that asks for more time is not asked again */
+
+/* Of an exchange whose service has `retry`. In its arena. */
+struct fg_retry {
+	struct fg_exchange *x;
+	struct fg_timer timer; /* backoff */
+	struct fg_tried tried;
+	struct fg_buf kept;    /* of the request's body: what tries have taken so far */
+	size_t replayed;       /* how much of it this try has taken */
+	bool is_kept;          /* all of it */
+};
+
+/* ---- where to */
+
+static unsigned
+count_in_flight(void *arg, const struct fg_target *target)
+{
+	const struct fg_gateway *gw = arg;
+
+	return fg_targets_in_flight(gw->targets, gw->stats, target);
+}
+
+/* A variable that is absent gives way to the client's address, as it does for limits. */
+static uint64_t
+hash_of(struct fg_exchange *x, const struct fg_service *service)
+{
+	return service->balance == FG_BALANCE_HASH ? fg_var_hash(service->hash_by, service->hash_by_count, x) : 0;
+}
+
+enum fg_err
+fg_forward_pick(struct fg_exchange *x, const struct fg_service *service, const struct fg_tried *tried,
+    const struct fg_target **target, fg_usec *wait)
+{
+	struct fg_gateway *gw = x->gw;
+	const struct fg_pick pick = {
+	    .service = service,
+	    .state = &gw->service_state[service->index],
+	    .tried = tried,
+	    .hash = hash_of(x, service),
+	    .now = fg_loop_clock(gw->loop)->mono,
+	    .in_flight = count_in_flight,
+	    .arg = gw,
+	};
+
+	return fg_service_pick(&pick, target, wait);
+}
+
+static void
+enter(struct fg_exchange *x, const struct fg_target *target)
+{
+	x->target = target;
+	x->tries++;
+	x->is_trying = true;
+	x->is_judged = false;
+	fg_targets_enter(x->gw->targets, x->gw->worker, target);
+	atomic_fetch_add_explicit(&target->state->requests, 1, memory_order_relaxed);
+	if (x->retry != NULL)
+		fg_tried_add(&x->retry->tried, target);
+}
+
+static void
+leave(struct fg_exchange *x)
+{
+	if (x->is_trying)
+		fg_targets_leave(x->gw->targets, x->gw->worker, x->target);
+	x->is_trying = false;
+}
+
+/* ---- what became of it */
+
+static void
+log_change(struct fg_exchange *x, enum fg_breaker_change change)
+{
+	const struct fg_log_field service = FG_F_STR("service", x->service->name), target = FG_F_STR("target", x->target->url);
+	fg_usec now = fg_loop_clock(x->gw->loop)->mono;
+
+	if (change == FG_BREAKER_OPENED) {
+		atomic_fetch_add_explicit(&x->target->state->opened, 1, memory_order_relaxed);
+		FG_LOG(x->gw->log, WARN, "breaker", "opened", service, target,
+		    FG_F_INT("for_ms",
+			fg_breaker_wait(&x->target->state->breaker, &x->service->breaker->conf, now) / FG_US_PER_MS));
+	} else if (change == FG_BREAKER_CLOSED_AGAIN) {
+		atomic_store_explicit(&x->target->state->since, now, memory_order_relaxed);
+		FG_LOG(x->gw->log, INFO, "breaker", "closed", service, target);
+	}
+}
+
+static bool
+counts(const struct fg_service_breaker *breaker, enum fg_failure failure, int status)
+{
+	return failure == FG_FAILURE_STATUS ? fg_failure_set_has_status(&breaker->on, status)
+					    : fg_failure_set_has(&breaker->on, failure);
+}
+
+void
+fg_try_judge(struct fg_exchange *x, enum fg_failure failure)
+{
+	const struct fg_service_breaker *breaker = x->service->breaker;
+	struct fg_target_state *state;
+
+	if (!x->is_trying || x->is_judged || failure == FG_FAILURE_NOT_ITS)
+		return;
+	x->is_judged = true;
+	state = x->target->state;
+	if (failure != FG_FAILURE_NONE)
+		atomic_fetch_add_explicit(&state->failures, 1, memory_order_relaxed);
+	if (breaker == NULL)
+		return;
+	if (counts(breaker, failure, x->resp.status))
+		log_change(x, fg_breaker_failed(&state->breaker, &breaker->conf, fg_loop_clock(x->gw->loop)->mono));
+	else if (failure == FG_FAILURE_NONE || failure == FG_FAILURE_STATUS)
+		log_change(x, fg_breaker_succeeded(&state->breaker, &breaker->conf));
+}
+
+/* ---- the budget */
+
+static void
+add_credit(const struct fg_service *service, int64_t credit)
+{
+	if (atomic_load_explicit(&service->state->retry_credit, memory_order_relaxed) < CREDIT_MOST - CREDIT_FIRST)
+		atomic_fetch_add_explicit(&service->state->retry_credit, credit, memory_order_relaxed);
+}
+
+static bool
+take_credit(const struct fg_service *service)
+{
+	int64_t credit = atomic_load_explicit(&service->state->retry_credit, memory_order_relaxed);
+
+	do {
+		if (credit + CREDIT_FIRST < RETRY)
+			return false;
+	} while (!atomic_compare_exchange_weak(&service->state->retry_credit, &credit, credit - RETRY));
+	return true;
+}
+
+/* ---- again */
+
+static void
+on_backoff_over(struct fg_timer *timer, void *arg)
+{
+	(void)timer;
+	fg_forward_call(((struct fg_retry *)arg)->x);
+}
+
+static void
+prepare_retries(struct fg_exchange *x)
+{
+	if (x->service->retry == NULL)
+		return;
+	add_credit(x->service, (int64_t)x->service->retry->budget * RETRY / 100);
+	x->retry = FG_ARENA_NEW(&x->arena, struct fg_retry);
+	x->retry->x = x;
+	x->retry->is_kept = true;
+	fg_timer_init(&x->retry->timer, x->gw->loop, on_backoff_over, x->retry);
+	fg_buf_init(&x->retry->kept, FG_MAX_REPLAY_BYTES);
+}
+
+void
+fg_try_keep(struct fg_exchange *x, struct fg_str chunk)
+{
+	struct fg_retry *retry = x->retry;
+
+	if (retry == NULL || !retry->is_kept)
+		return;
+	retry->is_kept = retry->kept.len + chunk.len <= FG_MAX_REPLAY_BYTES;
+	if (retry->is_kept)
+		FG_ASSERT(fg_buf_add(&retry->kept, chunk));
+	else
+		fg_buf_reset(&retry->kept);
+	retry->replayed = retry->kept.len;
+}
+
+struct fg_str
+fg_try_replay(struct fg_exchange *x, size_t most)
+{
+	struct fg_retry *retry = x->retry;
+	struct fg_str piece;
+
+	if (retry == NULL)
+		return FG_STR_NONE;
+	piece = fg_str_slice(fg_buf_str(&retry->kept), retry->replayed, retry->replayed + most);
+	retry->replayed += piece.len;
+	return piece;
+}
+
+static bool
+may_be_repeated(const struct fg_exchange *x, bool nothing_sent)
+{
+	const struct fg_service_retry *conf = x->service->retry;
+
+	if (!x->retry->is_kept)
+		return false;
+	return nothing_sent || fg_method_is_idempotent(x->req.method_id) ||
+	    (conf->trusts_idempotency_key && fg_headers_find(&x->req.headers, FG_STR("Idempotency-Key")) != NULL);
+}
+
+static bool
+is_wanted(const struct fg_exchange *x, enum fg_failure failure)
+{
+	const struct fg_service_retry *conf = x->service->retry;
+
+	if (failure == FG_FAILURE_STATUS)
+		return fg_failure_set_has_status(&conf->on, x->resp.status);
+	return fg_failure_set_has(&conf->on, failure);
+}
+
+/* How long until the next try; -1: the service wants to be left alone for longer. */
+static fg_usec
+backoff(struct fg_exchange *x, enum fg_failure failure)
+{
+	const struct fg_service_retry *conf = x->service->retry;
+	struct fg_service_state *state = &x->gw->service_state[x->service->index];
+	fg_usec most = conf->backoff, asked = 0;
+	const struct fg_header *header = fg_headers_find(&x->resp.headers, FG_STR("Retry-After"));
+	uint64_t seconds;
+
+	for (unsigned i = 1; i < x->tries && most < conf->backoff_most; i++)
+		most *= 2;
+	if (most > conf->backoff_most)
+		most = conf->backoff_most;
+	if (failure == FG_FAILURE_STATUS && header != NULL) {
+		if (!fg_str_to_u64(header->value, &seconds) || seconds > RETRY_AFTER_MOST / FG_US_PER_S)
+			return -1;
+		asked = (fg_usec)seconds * FG_US_PER_S;
+	}
+	most = (fg_usec)(fg_service_draw(state) % (uint64_t)(most + 1));
+	return most > asked ? most : asked;
+}
+
+/* Another target than those tried; where there is none, any. */
+static bool
+pick_again(struct fg_exchange *x, const struct fg_target **target)
+{
+	fg_usec wait;
+
+	return fg_forward_pick(x, x->service, &x->retry->tried, target, &wait) == FG_OK ||
+	    fg_forward_pick(x, x->service, NULL, target, &wait) == FG_OK;
+}
+
+static void
+begin_again(struct fg_exchange *x, const struct fg_target *target, fg_usec after)
+{
+	if (x->call != NULL)
+		fg_call_cancel(x->call);
+	x->call = NULL;
+	leave(x);
+	enter(x, target);
+	x->retry->replayed = 0;
+	x->send_paused = x->receive_paused = false;
+	x->resp.status = 0;
+	x->resp.content_length = -1;
+	x->first_byte = 0;
+	x->waiting_on = "retry";
+	fg_exchange_wait_for(x, FG_WAIT_NONE);
+	fg_timer_start(&x->retry->timer, after);
+}
+
+bool
+fg_try_again(struct fg_exchange *x, enum fg_failure failure, bool nothing_sent)
+{
+	const struct fg_target *target;
+	struct fg_target_state *state = x->service->state;
+	fg_usec after;
+
+	if (x->retry == NULL || x->head_sent || x->front == NULL || x->tries >= (unsigned)x->service->retry->attempts ||
+	    !is_wanted(x, failure) || !may_be_repeated(x, nothing_sent))
+		return false;
+	after = backoff(x, failure);
+	if (after < 0 || (x->total_deadline != 0 && fg_loop_clock(x->gw->loop)->mono + after >= x->total_deadline))
+		return false;
+	if (!take_credit(x->service)) {
+		atomic_fetch_add_explicit(&state->retries_refused, 1, memory_order_relaxed);
+		return false;
+	}
+	if (!pick_again(x, &target)) {
+		add_credit(x->service, RETRY);
+		return false;
+	}
+	atomic_fetch_add_explicit(&state->retries, 1, memory_order_relaxed);
+	begin_again(x, target, after);
+	return true;
+}
+
+/* ---- the first, and the end of all */
+
+enum fg_err
+fg_try_first(struct fg_exchange *x, fg_usec *wait)
+{
+	const struct fg_target *target;
+	enum fg_err err = fg_forward_pick(x, x->service, NULL, &target, wait);
+
+	if (err != FG_OK)
+		return err;
+	prepare_retries(x);
+	enter(x, target);
+	return FG_OK;
+}
+
+void
+fg_try_stop(struct fg_exchange *x)
+{
+	leave(x);
+	if (x->retry == NULL)
+		return;
+	fg_timer_stop(&x->retry->timer);
+	fg_buf_fini(&x->retry->kept);
+	x->retry = NULL;
+}

@@ -1,0 +1,72 @@
+/*
+ * What the workers of a pool share about services and their targets: breakers, health, who is drained, what is in flight.
+ * A record is found by its service and URL, so that it goes on over a reload. Everything is an atomic; a worker that dies
+ * leaves nothing behind that has to be undone: what it had in flight stands in a row of its own, which counts only while
+ * the worker lives.
+ */
+#ifndef FG_CORE_TARGETS_H
+#define FG_CORE_TARGETS_H
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "core/breaker.h"
+#include "core/health.h"
+#include "core/name_table.h"
+
+struct fg_buf;
+struct fg_config;
+struct fg_service;
+struct fg_stats;
+struct fg_target;
+struct fg_targets;
+
+/* Of a target, or of a service as a whole. All times are monotonic. Zeroed: nothing is known. */
+struct fg_target_state {
+	struct fg_name_head head;        /* "SERVICE URL"; "SERVICE" */
+	fg_breaker breaker;
+	fg_health health;
+	_Atomic int64_t probe_due;       /* whoever moves it on makes the next probe */
+	_Atomic int64_t since;           /* when it came back (up, closed, undrained); 0: it was never away */
+	_Atomic uint32_t drained;
+	_Atomic uint32_t is_probed;      /* the configuration has probes for it, */
+	_Atomic uint32_t has_breaker;  /* or a breaker */
+	_Atomic uint64_t generation;     /* of the last configuration that has it */
+	_Atomic uint64_t requests, failures, probes, probes_failed, opened;
+	/* of a service */
+	_Atomic int64_t retry_credit;    /* thousandths of a retry; 0 stands for what a service begins with */
+	_Atomic uint64_t retries, retries_refused, mirrored, mirrors_dropped;
+};
+
+/* As fg_stats_create(), fg_stats_join() and fg_stats_open(). count: of services and targets together. */
+enum fg_err fg_targets_create(struct fg_targets **out, const char *path, size_t count) FG_MUST_CHECK;
+enum fg_err fg_targets_join(struct fg_targets **out, const char *path, size_t count) FG_MUST_CHECK;
+enum fg_err fg_targets_open(struct fg_targets **out, const char *path) FG_MUST_CHECK;
+void fg_targets_close(struct fg_targets *targets, bool unlink_file);
+
+/* How many records a configuration needs. */
+size_t fg_targets_needed(const struct fg_config *config);
+/*
+ * Points services and targets to their records; generation: of the configuration. One that finds no place
+ * (FG_MAX_SHARED_TARGETS) keeps a record of the worker's own.
+ */
+void fg_targets_attach(struct fg_targets *targets, struct fg_config *config, uint64_t generation);
+/* NULL: there is no such target. Not of a reader. */
+struct fg_target_state *fg_targets_look(struct fg_targets *targets, struct fg_str service, struct fg_str url);
+
+/* The worker of that slot begins: it has nothing in flight. */
+void fg_targets_start_worker(struct fg_targets *targets, unsigned slot);
+/* A request to it begins, or is over. A target without a shared record is not counted. */
+void fg_targets_enter(struct fg_targets *targets, unsigned slot, const struct fg_target *target);
+void fg_targets_leave(struct fg_targets *targets, unsigned slot, const struct fg_target *target);
+/* How many are in flight in the whole pool. */
+unsigned fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *target);
+
+/* For metrics and `faregate status`: the targets of the configuration in use. */
+void fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
+void fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
+/* Elements of a JSON array, an object a target. */
+void fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
+
+#endif

@@ -1,0 +1,32 @@
+/* How the shared records of targets lie in memory: between targets.c and targets_report.c alone. */
+#ifndef FG_CORE_TARGETS_LAYOUT_H
+#define FG_CORE_TARGETS_LAYOUT_H
+
+#include <stdalign.h>
+
+#include "base/shared.h"
+#include "core/stats.h"
+#include "core/targets.h"
+
+struct fg_targets_shared {
+	uint64_t boot;           /* monotonic times are of this boot */
+	uint32_t max;            /* fixed from here on */
+	_Atomic uint32_t count;  /* handed out */
+	_Atomic uint32_t slots;  /* no worker has had a slot above */
+	/* A table of names: states[max], and its index; then a row of counts for each worker's slot. */
+	struct {
+		alignas(64) struct fg_target_state state; /* a cache line of its own */
+	} states[];
+};
+
+struct fg_targets {
+	struct fg_shared memory;          /* owned */
+	struct fg_targets_shared *shared; /* within it */
+	struct fg_name_table table;       /* of its states */
+	_Atomic uint16_t *rows;           /* within it: in flight, FG_STATS_MAX_WORKERS rows of max */
+};
+
+/* Of record number n in the whole pool. */
+unsigned fg_targets_count_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n);
+
+#endif

@@ -1,0 +1,220 @@
+/* What is known of services and targets: as metrics, as text for people, as JSON for programs. */
+#include "base/buf.h"
+#include "core/prometheus.h"
+#include "core/targets_layout.h"
+
+/* One record as it is now. */
+struct view {
+	const struct fg_targets *targets;
+	const struct fg_stats *stats;
+	const struct fg_target_state *state;
+	struct fg_str service, url; /* url empty: the service as a whole */
+	uint32_t number;
+};
+
+/* False: a record that the configuration in use does not have, or the second of a name. */
+static bool
+view_take(struct view *view, const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n)
+{
+	const struct fg_name_head *head = fg_name_table_at(&targets->table, n);
+	struct fg_stats_pool pool;
+	struct fg_str name;
+	size_t space;
+
+	if (head == NULL || fg_name_table_look(&targets->table, head->name) != n)
+		return false;
+	fg_stats_get_pool(stats, &pool);
+	name = fg_str_from(head->name);
+	space = fg_str_find(name, ' ');
+	*view = (struct view){.targets = targets, .stats = stats, .number = n, .state = &targets->shared->states[n].state,
+	    .service = fg_str_slice(name, 0, space), .url = fg_str_slice(name, space + 1, name.len)};
+	return atomic_load(&view->state->generation) >= pool.generation;
+}
+
+static const char *
+state_word(const struct fg_target_state *state)
+{
+	if (atomic_load(&state->drained) != 0)
+		return "drained";
+	return atomic_load(&state->is_probed) != 0 && !fg_health_is_up(&state->health) ? "down" : "up";
+}
+
+static const char *
+breaker_word(const struct fg_target_state *state)
+{
+	static const char *const words[] = {
+	    [FG_BREAKER_CLOSED] = "closed", [FG_BREAKER_OPEN] = "open", [FG_BREAKER_HALF_OPEN] = "half-open"};
+
+	return atomic_load(&state->has_breaker) == 0 ? "none" : words[fg_breaker_state(&state->breaker)];
+}
+
+/* ---- metrics */
+
+static uint64_t
+get_in_flight(const struct view *view)
+{
+	return fg_targets_count_in_flight(view->targets, view->stats, view->number);
+}
+
+static uint64_t
+get_requests(const struct view *view)
+{
+	return atomic_load(&view->state->requests);
+}
+
+static uint64_t
+get_failures(const struct view *view)
+{
+	return atomic_load(&view->state->failures);
+}
+
+static uint64_t
+get_drained(const struct view *view)
+{
+	return atomic_load(&view->state->drained) != 0;
+}
+
+static uint64_t
+get_up(const struct view *view)
+{
+	return atomic_load(&view->state->is_probed) == 0 || fg_health_is_up(&view->state->health);
+}
+
+static uint64_t
+get_open(const struct view *view)
+{
+	return atomic_load(&view->state->has_breaker) != 0 && fg_breaker_state(&view->state->breaker) != FG_BREAKER_CLOSED;
+}
+
+static uint64_t
+get_opened(const struct view *view)
+{
+	return atomic_load(&view->state->opened);
+}
+
+static uint64_t
+get_probes(const struct view *view)
+{
+	return atomic_load(&view->state->probes);
+}
+
+static uint64_t
+get_probes_failed(const struct view *view)
+{
+	return atomic_load(&view->state->probes_failed);
+}
+
+static uint64_t
+get_retries(const struct view *view)
+{
+	return atomic_load(&view->state->retries);
+}
+
+static uint64_t
+get_retries_refused(const struct view *view)
+{
+	return atomic_load(&view->state->retries_refused);
+}
+
+static uint64_t
+get_mirrored(const struct view *view)
+{
+	return atomic_load(&view->state->mirrored);
+}
+
+static uint64_t
+get_mirrors_dropped(const struct view *view)
+{
+	return atomic_load(&view->state->mirrors_dropped);
+}
+
+static const struct {
+	const char *name, *type, *help;
+	uint64_t (*get)(const struct view *view);
+	bool of_service; /* not of a target */
+} metrics[] = {
+    {"faregate_target_in_flight", "gauge", "Requests that a target has not yet answered.", get_in_flight, false},
+    {"faregate_target_requests_total", "counter", "Requests sent to a target, retries among them.", get_requests, false},
+    {"faregate_target_failures_total", "counter", "Those that failed: by an error, or by a status that its breaker counts.",
+	get_failures, false},
+    {"faregate_target_up", "gauge", "0 while its probes say that a target is down.", get_up, false},
+    {"faregate_target_drained", "gauge", "1 while somebody has taken a target out (faregate drain).", get_drained, false},
+    {"faregate_target_breaker_open", "gauge", "1 while its breaker keeps requests from a target, but for one that tries.", get_open,
+	false},
+    {"faregate_target_breaker_opened_total", "counter", "How often it has opened.", get_opened, false},
+    {"faregate_target_probes_total", "counter", "Probes of a target.", get_probes, false},
+    {"faregate_target_probes_failed_total", "counter", "Those that failed.", get_probes_failed, false},
+    {"faregate_retries_total", "counter", "Requests that were sent again, by service.", get_retries, true},
+    {"faregate_retries_refused_total", "counter", "Retries that the budget did not allow.", get_retries_refused, true},
+    {"faregate_mirrored_total", "counter", "Copies of requests that were sent to a service.", get_mirrored, true},
+    {"faregate_mirrors_dropped_total", "counter", "Copies that were not: too many in flight, or too large a body.",
+	get_mirrors_dropped, true},
+};
+
+static void
+add_metric(struct fg_buf *out, const struct view *view, size_t m)
+{
+	fg_buf_printf(out, "%s{service=", metrics[m].name);
+	fg_prometheus_label(out, view->service);
+	if (!metrics[m].of_service) {
+		fg_buf_add(out, FG_STR(",target="));
+		fg_prometheus_label(out, view->url);
+	}
+	fg_buf_add_char(out, '}');
+	fg_prometheus_number(out, metrics[m].get(view));
+}
+
+void
+fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
+{
+	struct view view;
+
+	for (size_t m = 0; m < FG_ARRAY_LEN(metrics); m++) {
+		fg_prometheus_head(out, metrics[m].name, metrics[m].type, metrics[m].help);
+		for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++)
+			if (view_take(&view, targets, stats, n) && metrics[m].of_service == (view.url.len == 0))
+				add_metric(out, &view, m);
+	}
+}
+
+/* ---- `faregate status` */
+
+void
+fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
+{
+	struct view view;
+	bool first = true;
+
+	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
+		if (!view_take(&view, targets, stats, n) || view.url.len == 0)
+			continue;
+		if (first)
+			fg_buf_printf(out, "\n%-40s %-8s %-10s %10s %10s %10s\n", "target", "state", "breaker", "in flight",
+			    "requests", "failures");
+		first = false;
+		fg_buf_printf(out, FG_STR_FMT " " FG_STR_FMT "%*s %-8s %-10s %10llu %10llu %10llu\n", FG_STR_ARG(view.service),
+		    FG_STR_ARG(view.url), view.service.len + view.url.len < 39 ? 39 - (int)(view.service.len + view.url.len) : 0, "",
+		    state_word(view.state), breaker_word(view.state), (unsigned long long)get_in_flight(&view),
+		    (unsigned long long)get_requests(&view), (unsigned long long)get_failures(&view));
+	}
+}
+
+void
+fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
+{
+	struct view view;
+	bool first = true;
+
+	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
+		if (!view_take(&view, targets, stats, n) || view.url.len == 0)
+			continue;
+		fg_buf_add(out, first ? FG_STR("{\"service\":\"") : FG_STR(",{\"service\":\""));
+		first = false;
+		fg_buf_add_json(out, view.service);
+		fg_buf_add(out, FG_STR("\",\"target\":\""));
+		fg_buf_add_json(out, view.url);
+		fg_buf_printf(out, "\",\"state\":\"%s\",\"breaker\":\"%s\",\"in_flight\":%llu,\"requests\":%llu,\"failures\":%llu}",
+		    state_word(view.state), breaker_word(view.state), (unsigned long long)get_in_flight(&view),
+		    (unsigned long long)get_requests(&view), (unsigned long long)get_failures(&view));
+	}
+}

@@ -1,0 +1,199 @@
+/* lib/core/targets.c and name_table.c: records by name, which go on over a reload, and counts that a death does not spoil. */
+#include "core/targets.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "core/config.h"
+#include "core/stats.h"
+#include "unit/json.h"
+#include "unit/prometheus.h"
+#include "unit/unit.h"
+
+/* A configuration of one service with two targets. */
+struct scene {
+	struct fg_config config;
+	struct fg_service service, *service_list[1];
+	struct fg_target targets[2];
+	struct fg_target_state own[3];
+};
+
+static void
+scene_init(struct scene *scene, struct fg_str second)
+{
+	*scene = (struct scene){
+	    .service = {.name = FG_STR("orders"), .target_count = 2},
+	    .targets = {{.url = FG_STR("http://127.0.0.1:4000")}, {.url = second}},
+	};
+	scene->service.targets = scene->targets;
+	scene->service_list[0] = &scene->service;
+	scene->service.state = &scene->own[2];
+	for (unsigned i = 0; i < 2; i++) {
+		scene->targets[i].index = i;
+		scene->targets[i].state = &scene->own[i];
+		scene->targets[i].number = -1;
+	}
+	scene->config = (struct fg_config){.services = scene->service_list, .service_count = 1};
+}
+
+static void
+records_go_on_over_a_reload(void)
+{
+	struct fg_targets *targets;
+	struct scene before, after;
+
+	scene_init(&before, FG_STR("http://127.0.0.1:4001"));
+	scene_init(&after, FG_STR("http://127.0.0.1:4002"));
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, fg_targets_needed(&before.config)), FG_OK);
+	fg_targets_attach(targets, &before.config, 1);
+	fg_targets_attach(targets, &after.config, 2);
+	CU_ASSERT_PTR_EQUAL(before.targets[0].state, after.targets[0].state);
+	CU_ASSERT_PTR_EQUAL(before.service.state, after.service.state);
+	CU_ASSERT_PTR_NOT_EQUAL(before.targets[1].state, after.targets[1].state);
+	CU_ASSERT_PTR_NOT_EQUAL(before.targets[0].state, before.service.state);
+	CU_ASSERT_EQUAL(before.targets[0].number, after.targets[0].number);
+	CU_ASSERT_PTR_EQUAL(fg_targets_look(targets, FG_STR("orders"), after.targets[1].url), after.targets[1].state);
+	CU_ASSERT_PTR_NULL(fg_targets_look(targets, FG_STR("orders"), FG_STR("http://127.0.0.1:9")));
+	CU_ASSERT_PTR_NULL(fg_targets_look(targets, FG_STR("users"), after.targets[1].url));
+	fg_targets_close(targets, false);
+}
+
+static void
+what_finds_no_place_has_a_record_of_its_own(void)
+{
+	struct fg_targets *targets;
+	struct scene scene;
+	char url[64];
+
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 0), FG_OK);
+	for (int i = 0; i < 100; i++) {
+		scene_init(&scene, (struct fg_str){url, (size_t)snprintf(url, sizeof(url), "http://127.0.0.1:%d", i + 5000)});
+		fg_targets_attach(targets, &scene.config, 1);
+	}
+	CU_ASSERT_PTR_EQUAL(scene.targets[1].state, &scene.own[1]);
+	CU_ASSERT_EQUAL(scene.targets[1].number, -1);
+	fg_targets_enter(targets, 0, &scene.targets[1]);
+	fg_targets_leave(targets, 0, &scene.targets[1]);
+	fg_targets_close(targets, false);
+}
+
+static void
+a_dead_worker_has_nothing_in_flight(void)
+{
+	struct fg_targets *targets;
+	struct fg_stats *stats;
+	struct scene scene;
+	unsigned slots[2];
+	pid_t pid;
+
+	scene_init(&scene, FG_STR("http://127.0.0.1:4001"));
+	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
+	fg_targets_attach(targets, &scene.config, 1);
+	for (int i = 0; i < 2; i++) {
+		slots[i] = fg_stats_worker_slot(stats);
+		fg_targets_start_worker(targets, slots[i]);
+	}
+	fg_targets_enter(targets, slots[0], &scene.targets[0]);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 3; i++)
+			fg_targets_enter(targets, slots[1], &scene.targets[0]);
+		_exit(0);
+	}
+	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[0]), 4);
+	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[1]), 0);
+	fg_stats_worker_free(stats, slots[1]);
+	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[0]), 1);
+	/* Another takes its place. */
+	CU_ASSERT_EQUAL(fg_stats_worker_slot(stats), slots[1]);
+	fg_targets_start_worker(targets, slots[1]);
+	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[0]), 1);
+	fg_targets_leave(targets, slots[0], &scene.targets[0]);
+	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[0]), 0);
+	fg_targets_close(targets, false);
+	fg_stats_close(stats, false);
+}
+
+static void
+the_file_is_joined_and_read(void)
+{
+	struct fg_targets *targets, *others, *reader;
+	struct scene scene, other;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/faregate-targets-test-%d.targets", (int)getpid());
+	unlink(path);
+	scene_init(&scene, FG_STR("http://127.0.0.1:4001"));
+	scene_init(&other, FG_STR("http://127.0.0.1:4001"));
+	CU_ASSERT_EQUAL(fg_targets_open(&reader, path), FG_ERR_SYSTEM);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_join(&targets, path, 3), FG_OK);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_join(&others, path, 3), FG_OK);
+	fg_targets_attach(targets, &scene.config, 1);
+	fg_targets_attach(others, &other.config, 1);
+	atomic_store(&scene.targets[1].state->drained, 1);
+	CU_ASSERT_EQUAL(atomic_load(&other.targets[1].state->drained), 1);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_open(&reader, path), FG_OK);
+	fg_targets_close(reader, false);
+	fg_targets_close(others, false);
+	fg_targets_close(targets, true);
+	CU_ASSERT(access(path, F_OK) != 0);
+}
+
+static void
+what_is_shown(void)
+{
+	struct fg_targets *targets;
+	struct fg_str fault = FG_STR_NONE;
+	struct fg_stats *stats;
+	struct scene before, now;
+	struct fg_buf out;
+
+	scene_init(&before, FG_STR("http://127.0.0.1:4001"));
+	scene_init(&now, FG_STR("http://127.0.0.1:4002"));
+	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
+	fg_stats_show_targets(stats, targets);
+	fg_targets_attach(targets, &before.config, 1);
+	fg_targets_attach(targets, &now.config, 2);
+	fg_stats_set_pool(stats, 1, 2, 1);
+	atomic_store(&now.targets[0].state->drained, 1);
+	atomic_store(&now.targets[1].state->requests, 7);
+	fg_buf_init(&out, 1 << 20);
+	CU_ASSERT(fg_stats_format_prometheus(stats, 0, &out));
+	CU_ASSERT(prometheus_is_valid(fg_buf_str(&out), &fault));
+	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out),
+	    "faregate_target_requests_total{service=\"orders\",target=\"http://127.0.0.1:4002\"}"), 7);
+	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out),
+	    "faregate_target_drained{service=\"orders\",target=\"http://127.0.0.1:4000\"}"), 1);
+	fg_buf_reset(&out);
+	CU_ASSERT(fg_stats_format_text(stats, 0, &out));
+	*fg_buf_reserve(&out, 1) = '\0';
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders http://127.0.0.1:4000             drained  none"));
+	/* What the configuration no longer has. */
+	CU_ASSERT_PTR_NULL(strstr(out.p, "4001"));
+	fg_buf_reset(&out);
+	CU_ASSERT(fg_stats_format_json(stats, 0, &out));
+	CU_ASSERT(json_is_valid(fg_buf_str(&out)));
+	*fg_buf_reserve(&out, 1) = '\0';
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "{\"service\":\"orders\",\"target\":\"http://127.0.0.1:4000\",\"state\":\"drained\""));
+	fg_buf_fini(&out);
+	fg_targets_close(targets, false);
+	fg_stats_close(stats, false);
+}
+
+void
+suite_targets(void)
+{
+	CU_pSuite suite = CU_add_suite("targets", NULL, NULL);
+
+	ADD_TEST(suite, records_go_on_over_a_reload);
+	ADD_TEST(suite, what_finds_no_place_has_a_record_of_its_own);
+	ADD_TEST(suite, a_dead_worker_has_nothing_in_flight);
+	ADD_TEST(suite, the_file_is_joined_and_read);
+	ADD_TEST(suite, what_is_shown);
+}

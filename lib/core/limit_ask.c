@@ -64,6 +64,16 @@ make_parts(const struct fg_limit_policy *policy, struct fg_exchange *x, struct f
 		*by = said;
 }
 
+static bool
+is_number(struct fg_str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return false;
+	return text.len > 0;
+}
+
+/* A number too large to be read costs more than any limit has. */
 static int64_t
 cost_of(const struct fg_limit_policy *policy, struct fg_exchange *x)
 {
@@ -72,9 +82,9 @@ cost_of(const struct fg_limit_policy *policy, struct fg_exchange *x)
 
 	if (policy->cost_var == NULL)
 		return policy->cost;
-	if (!fg_var_get(policy->cost_var, x, &text) || !fg_str_to_u64(text, &cost))
+	if (!fg_var_get(policy->cost_var, x, &text) || !is_number(text))
 		return 1;
-	return cost > FG_LIMIT_MAX_COUNT ? FG_LIMIT_MAX_COUNT + 1 : (int64_t)cost;
+	return !fg_str_to_u64(text, &cost) || cost > FG_LIMIT_MAX_COUNT ? FG_LIMIT_MAX_COUNT + 1 : (int64_t)cost;
 }
 
 static const struct fg_limit_override *

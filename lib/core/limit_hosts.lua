@@ -11,4 +11,6 @@ end
 redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[3]))
 redis.call('PEXPIRE', KEYS[1], math.floor(ARGV[3] / 1000) + 1)
+-- A day: far longer than pools that go on counting hear nothing of Redis, so that none meets a counter that began anew.
+redis.call('PEXPIRE', KEYS[2], 86400000)
 return {redis.call('ZCARD', KEYS[1]), tonumber(redis.call('GET', KEYS[2]) or 0)}

@@ -40,10 +40,13 @@ struct fg_limit_shared {
 	_Atomic uint64_t resets;
 	_Atomic uint32_t hosts_alive;
 	_Atomic int64_t announced;
+	uint64_t secret[2]; /* drawn when the memory is made: mixed into where keys have their places */
 	_Atomic uint64_t blocks; /* mixed into the keys of what is refused: another number forgets them all */
 	struct stripe stripes[STRIPES];
 	/* Then: struct place[keys], struct log_place[keys / KEYS_PER_LOG]; a stripe has a row of each. */
 };
+
+__extension__ typedef unsigned __int128 wide;
 
 _Static_assert(FG_LIMIT_LOG < 1 << INFO_BITS, "the length of a log has to fit");
 
@@ -87,6 +90,7 @@ init_shared(void *p, size_t size)
 
 	shared->keys = keys_for(size);
 	FG_ASSERT(getrandom(&shared->host, sizeof(shared->host), 0) == sizeof(shared->host));
+	FG_ASSERT(getrandom(shared->secret, sizeof(shared->secret), 0) == sizeof(shared->secret));
 	atomic_store(&shared->hosts_alive, 1);
 	for (size_t i = 0; i < STRIPES; i++)
 		init_lock(&shared->stripes[i].lock);
@@ -102,7 +106,7 @@ check_shared(const void *p, size_t size)
 
 const struct fg_shared_kind fg_limit_memory_kind = {
     .name = "limits",
-    .layout = (uint64_t)1 << 48 | sizeof(struct log_place) << 24 | sizeof(struct fg_limit_shared) << 8 | sizeof(struct place),
+    .layout = (uint64_t)2 << 48 | sizeof(struct log_place) << 24 | sizeof(struct fg_limit_shared) << 8 | sizeof(struct place),
     .init = init_shared,
     .check = check_shared,
 };
@@ -117,10 +121,23 @@ fg_limit_memory_init(struct fg_limit_memory *memory, void *shared)
 
 /* ---- locks */
 
-static unsigned
-stripe_of(const struct fg_limit_key *key)
+/*
+ * Where a key has its places: the low half says the stripe, the high half where in it. Keys are hashes that whoever knows the
+ * configuration can reckon, and so choose; the secret keeps them from choosing neighbours.
+ */
+static uint64_t
+spread(const struct fg_limit_memory *memory, const struct fg_limit_key *key)
 {
-	return (unsigned)(key->v[0] % STRIPES);
+	const uint64_t *secret = memory->shared->secret;
+	wide product = (wide)(key->v[0] ^ secret[0]) * (key->v[1] ^ secret[1]);
+
+	return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
+static unsigned
+stripe_of(const struct fg_limit_memory *memory, const struct fg_limit_key *key)
+{
+	return (unsigned)(spread(memory, key) % STRIPES);
 }
 
 /* In rising order, so that two that lock several never wait for each other. */
@@ -146,12 +163,12 @@ unlock_stripes(struct fg_limit_memory *memory, uint64_t set)
 }
 
 static uint64_t
-stripes_of(const struct fg_limit_ask *asks, size_t count)
+stripes_of(const struct fg_limit_memory *memory, const struct fg_limit_ask *asks, size_t count)
 {
 	uint64_t set = 0;
 
 	for (size_t i = 0; i < count; i++)
-		set |= UINT64_C(1) << stripe_of(&asks[i].key);
+		set |= UINT64_C(1) << stripe_of(memory, &asks[i].key);
 	return set;
 }
 
@@ -168,8 +185,9 @@ static struct place *
 place_at(const struct fg_limit_memory *memory, const struct fg_limit *limit, const struct fg_limit_key *key, unsigned n)
 {
 	unsigned count = has_log(limit) ? memory->stripe_logs : memory->stripe_places;
-	unsigned home = (unsigned)(((key->v[0] >> 32) * count) >> 32);
-	size_t at = (size_t)stripe_of(key) * count + (home + n) % count;
+	uint64_t where = spread(memory, key);
+	unsigned home = (unsigned)(((where >> 32) * count) >> 32);
+	size_t at = (size_t)(where % STRIPES) * count + (home + n) % count;
 	struct place *places = (struct place *)(memory->shared + 1);
 
 	return has_log(limit) ? &((struct log_place *)(places + memory->shared->keys))[at].place : &places[at];
@@ -223,7 +241,7 @@ take_place(struct fg_limit_memory *memory, const struct fg_limit *limit, const s
 	}
 	FG_ASSERT(best != NULL);
 	if (best_expiry > (uint64_t)now)
-		atomic_fetch_add_explicit(&memory->shared->stripes[stripe_of(key)].evictions, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&memory->shared->stripes[stripe_of(memory, key)].evictions, 1, memory_order_relaxed);
 	return best;
 }
 
@@ -309,7 +327,7 @@ bool
 fg_limit_memory_take(struct fg_limit_memory *memory, struct fg_limit_ask *asks, size_t count, fg_usec now)
 {
 	struct fg_limit_record records[FG_MAX_POLICIES_OF_ROUTE];
-	uint64_t stripes = stripes_of(asks, count);
+	uint64_t stripes = stripes_of(memory, asks, count);
 	bool allowed;
 
 	FG_ASSERT(count <= FG_MAX_POLICIES_OF_ROUTE);
@@ -340,7 +358,7 @@ fg_limit_memory_peek(const struct fg_limit_memory *memory, struct fg_limit_ask *
 void
 fg_limit_memory_give(struct fg_limit_memory *memory, const struct fg_limit_ask *asks, size_t count, fg_usec now)
 {
-	uint64_t stripes = stripes_of(asks, count);
+	uint64_t stripes = stripes_of(memory, asks, count);
 	struct fg_limit_record record;
 
 	lock_stripes(memory, stripes);
@@ -360,7 +378,7 @@ fg_limit_memory_give(struct fg_limit_memory *memory, const struct fg_limit_ask *
 void
 fg_limit_memory_renew(struct fg_limit_memory *memory, struct fg_limit_ask *asks, size_t count, fg_usec now)
 {
-	uint64_t stripes = stripes_of(asks, count);
+	uint64_t stripes = stripes_of(memory, asks, count);
 	struct fg_limit_record record;
 
 	lock_stripes(memory, stripes);
@@ -377,7 +395,7 @@ fg_limit_memory_renew(struct fg_limit_memory *memory, struct fg_limit_ask *asks,
 void
 fg_limit_memory_reset(struct fg_limit_memory *memory, const struct fg_limit *limit, const struct fg_limit_key *key)
 {
-	uint64_t stripe = UINT64_C(1) << stripe_of(key);
+	uint64_t stripe = UINT64_C(1) << stripe_of(memory, key);
 	struct place *place;
 
 	lock_stripes(memory, stripe);
@@ -398,7 +416,10 @@ fg_limit_memory_take_evictions(struct fg_limit_memory *memory)
 	return sum;
 }
 
-/* ---- what is known to be refused: places of their own among the others, `a` being the cost */
+/*
+ * ---- what is known to be refused: places of their own among the others. `a` is the cost, `b` the end by the monotonic clock;
+ * the place expires by the other one, as all do.
+ */
 
 static struct fg_limit_key
 block_key(const struct fg_limit_memory *memory, const struct fg_limit_key *key)
@@ -409,28 +430,31 @@ block_key(const struct fg_limit_memory *memory, const struct fg_limit_key *key)
 	return mixed;
 }
 
-fg_usec
-fg_limit_memory_blocked(struct fg_limit_memory *memory, const struct fg_limit_key *key, int64_t cost, fg_usec now)
+bool
+fg_limit_memory_blocked(const struct fg_limit_memory *memory, const struct fg_limit_key *key, int64_t cost,
+    const struct fg_clock *now, struct fg_limit_block *block)
 {
 	struct fg_limit_key mixed = block_key(memory, key);
 	struct place *place = find_place(memory, NULL, &mixed);
 	struct fg_limit_record record;
 
 	if (place == NULL)
-		return 0;
-	read_record(NULL, place, &mixed, &record, now);
-	return record.a > 0 && record.a <= cost ? record.b : 0;
+		return false;
+	read_record(NULL, place, &mixed, &record, now->wall);
+	*block = (struct fg_limit_block){.cost = record.a, .left = record.b - now->mono};
+	return block->cost > 0 && block->cost <= cost && block->left > 0;
 }
 
 void
-fg_limit_memory_block(struct fg_limit_memory *memory, const struct fg_limit_key *key, int64_t cost, fg_usec until)
+fg_limit_memory_block(struct fg_limit_memory *memory, const struct fg_limit_key *key, int64_t cost, const struct fg_clock *now,
+    fg_usec span)
 {
 	const struct fg_limit_key mixed = block_key(memory, key);
-	const struct fg_limit_record record = {.a = cost, .b = until};
-	uint64_t stripe = UINT64_C(1) << stripe_of(key);
+	const struct fg_limit_record record = {.a = cost, .b = now->mono + span};
+	uint64_t stripe = UINT64_C(1) << stripe_of(memory, &mixed);
 
 	lock_stripes(memory, stripe);
-	write_record(NULL, take_place(memory, NULL, &mixed, until - 1), &mixed, &record, until);
+	write_record(NULL, take_place(memory, NULL, &mixed, now->wall), &mixed, &record, now->wall + span);
 	unlock_stripes(memory, stripe);
 }
 

@@ -34,9 +34,17 @@ void fg_limit_memory_renew(struct fg_limit_memory *memory, struct fg_limit_ask *
 /* Forgets the record. */
 void fg_limit_memory_reset(struct fg_limit_memory *memory, const struct fg_limit *limit, const struct fg_limit_key *key);
 
-/* A key known to be refused, at that cost or more, until then: to be asked before Redis is. 0: not known. */
-fg_usec fg_limit_memory_blocked(struct fg_limit_memory *memory, const struct fg_limit_key *key, int64_t cost, fg_usec now);
-void fg_limit_memory_block(struct fg_limit_memory *memory, const struct fg_limit_key *key, int64_t cost, fg_usec until);
+struct fg_limit_block {
+	int64_t cost; /* that was refused */
+	fg_usec left; /* how long it still is */
+};
+
+/* True: at that cost the key is known to be refused; to be asked before Redis is. */
+bool fg_limit_memory_blocked(const struct fg_limit_memory *memory, const struct fg_limit_key *key, int64_t cost,
+    const struct fg_clock *now, struct fg_limit_block *block);
+/* It is refused from now on for that span, whatever the wall clock is set to meanwhile. */
+void fg_limit_memory_block(struct fg_limit_memory *memory, const struct fg_limit_key *key, int64_t cost, const struct fg_clock *now,
+    fg_usec span);
 /* Forgets all that is known to be refused. */
 void fg_limit_memory_unblock_all(struct fg_limit_memory *memory);
 

@@ -236,9 +236,10 @@ read_reply(struct query *query, const struct fg_redis_reply *reply)
 
 		ask->reading =
 		    (struct fg_limit_reading){items[0].integer != 0, items[1].integer, items[2].integer, items[3].integer};
-		fg_limit_tell(ask->limit, &ask->reading, ask->cost, reply->items[0].integer, &ask->result);
 		if (query->op == FG_LIMIT_RENEW)
 			ask->hold = ask->reading.y;
+		else
+			fg_limit_tell(ask->limit, &ask->reading, ask->cost, reply->items[0].integer, &ask->result);
 	}
 	return true;
 }
@@ -341,7 +342,8 @@ fg_limit_redis_ask(struct fg_limit_redis *store, enum fg_limit_op op, struct fg_
 	for (size_t i = 0; i < count; i++) {
 		query->order[i] = (uint8_t)i;
 		asks[i].reading = (struct fg_limit_reading){.allowed = true};
-		asks[i].result = (struct fg_limit_result){.allowed = true};
+		if (op != FG_LIMIT_RENEW)
+			asks[i].result = (struct fg_limit_result){.allowed = true};
 	}
 	if (store->is_cluster)
 		sort_asks(query);

@@ -29,8 +29,8 @@ tell_bucket(const struct fg_limit *limit, const struct fg_limit_reading *reading
 	if (reading->allowed)
 		return;
 	rounds_up = more.part > part;
-	/* A cost above the burst is never allowed; as far as can be told, then, it is when the bucket is full. */
-	result->retry_after = cost > limit->burst ? result->reset : more.us - us + (rounds_up ? 1 : 0);
+	/* A cost above the burst is never allowed. Told to wait until even an empty bucket would be full, it is not asked again soon. */
+	result->retry_after = cost > limit->burst ? limit->capacity.us : more.us - us + (rounds_up ? 1 : 0);
 }
 
 static void

@@ -262,7 +262,7 @@ remember_refusals(struct fg_limit_job *job)
 		const struct fg_limit_ask *ask = &job->asks[i];
 
 		if (!ask->result.allowed && !ask->is_observed && ask->limit->algorithm != FG_LIMIT_CONCURRENCY && ask->cost > 0)
-			fg_limit_memory_block(&limiter->memory, &ask->key, ask->cost, job->asked + ask->result.retry_after);
+			fg_limit_memory_block(&limiter->memory, &ask->key, ask->cost, &job->asked, ask->result.retry_after);
 	}
 }
 
@@ -292,25 +292,34 @@ on_store(void *arg, enum fg_err err)
 		job->on_decided(job->arg, job);
 }
 
+/* What costs more than what was refused has to wait for more: of a bucket it is known how long. */
+static fg_usec
+left_of(const struct fg_limit_block *block, const struct fg_limit_ask *ask)
+{
+	if (ask->limit->algorithm != FG_LIMIT_TOKEN_BUCKET || ask->cost <= block->cost || ask->cost > ask->limit->burst)
+		return block->left;
+	return block->left + fg_limit_increment(ask->limit, ask->cost - block->cost).us + 1;
+}
+
 /* True: one that is enforced is known to be refused. */
 static bool
 is_blocked(struct fg_limit_job *job)
 {
-	fg_usec now = job->asked;
 	bool found = false;
 
 	for (size_t i = 0; i < job->count; i++) {
 		struct fg_limit_ask *ask = &job->asks[i];
-		fg_usec until = ask->is_observed || ask->limit->algorithm == FG_LIMIT_CONCURRENCY
-		    ? 0 : fg_limit_memory_blocked(&job->limiter->memory, &ask->key, ask->cost, now);
+		struct fg_limit_block block;
+		bool is_refused = !ask->is_observed && ask->limit->algorithm != FG_LIMIT_CONCURRENCY &&
+		    fg_limit_memory_blocked(&job->limiter->memory, &ask->key, ask->cost, &job->asked, &block);
 
-		ask->result = (struct fg_limit_result){.allowed = until == 0};
-		if (until == 0)
+		ask->result = (struct fg_limit_result){.allowed = !is_refused};
+		if (!is_refused)
 			continue;
 		found = true;
 		job->one[i].decided_by = FG_LIMIT_BY_BLOCK;
 		ask->result.limit = ask->limit->algorithm == FG_LIMIT_TOKEN_BUCKET ? ask->limit->burst : ask->limit->count;
-		ask->result.retry_after = ask->result.reset = until > now ? until - now : 1;
+		ask->result.retry_after = ask->result.reset = left_of(&block, ask);
 	}
 	return found;
 }
@@ -320,12 +329,12 @@ fg_limit_job_decide(struct fg_limit_job *job, void (*on_decided)(void *arg, stru
 {
 	struct fg_limiter *limiter = job->limiter;
 
-	job->asked = wall(limiter);
+	job->asked = *fg_loop_clock(limiter->gw->loop);
 	if (limiter->redis == NULL) {
 		for (size_t i = 0; i < job->count; i++)
 			job->one[i].decided_by = FG_LIMIT_BY_STORE;
-		conclude(job, job->is_peek ? fg_limit_memory_peek(&limiter->memory, job->asks, job->count, job->asked)
-					   : fg_limit_memory_take(&limiter->memory, job->asks, job->count, job->asked));
+		conclude(job, job->is_peek ? fg_limit_memory_peek(&limiter->memory, job->asks, job->count, job->asked.wall)
+					   : fg_limit_memory_take(&limiter->memory, job->asks, job->count, job->asked.wall));
 		return true;
 	}
 	if (is_blocked(job)) {
@@ -335,7 +344,7 @@ fg_limit_job_decide(struct fg_limit_job *job, void (*on_decided)(void *arg, stru
 	job->on_decided = on_decided;
 	job->arg = arg;
 	job->in_flight = true;
-	job->sent = fg_loop_clock(limiter->gw->loop)->mono;
+	job->sent = job->asked.mono;
 	list_job(job);
 	fg_limit_redis_ask(limiter->redis, job->is_peek ? FG_LIMIT_PEEK : FG_LIMIT_TAKE, job->asks, job->count, 0, on_store, job);
 	return false;

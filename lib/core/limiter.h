@@ -28,7 +28,7 @@ struct fg_limit_job {
 	enum fg_err err;      /* of the store; FG_OK: it has decided, or was not asked */
 	bool allowed, denied; /* denied: the store failed, and a limit says deny */
 	bool in_flight, is_peek, is_listed, is_dropped;
-	fg_usec asked;        /* wall clock */
+	struct fg_clock asked;
 	fg_usec sent;         /* to Redis; monotonic; 0: it was not asked */
 	size_t count;
 	struct fg_limit_one {

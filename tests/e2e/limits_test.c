@@ -220,7 +220,9 @@ requests_cost_what_they_say(void)
 		CHECK(front, strncmp(http_header(ask_for(front, "/priced?cost=0"), "RateLimit"), "\"priced\";r=6;", 13) == 0);
 		CHECK(front, ask_for(front, "/priced?cost=7")->status == 429);
 		CHECK(front, strncmp(http_header(ask_for(front, "/priced?cost=x"), "RateLimit"), "\"priced\";r=5;", 13) == 0);
-		CHECK(front, ask_for(front, "/priced?cost=99999999999999999999")->status == 200);
+		CHECK(front, ask_for(front, "/priced?cost=-4")->status == 200);
+		/* Whoever asks for more than can be counted pays no less than for what can be. */
+		CHECK(front, ask_for(front, "/priced?cost=99999999999999999999")->status == 429);
 		CHECK(front, ask_for(front, "/priced?cost=4000000000")->status == 429);
 		CHECK(front, ask_for(front, "/priced?cost=4")->status == 200);
 	}

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "core/limit_memory.h"
 #include "unit/unit.h"
 
@@ -192,6 +193,28 @@ the_nearest_to_its_expiry_gives_way(void)
 	fg_shared_close(&shared, false);
 }
 
+/* Keys that whoever knows the configuration can find, all beside somebody's own: the few of them must not push that one out. */
+static void
+nobody_chooses_who_gives_way(void)
+{
+	struct fg_limit limit = make(FG_LIMIT_FIXED_WINDOW, 1), longer = limit;
+	struct fg_limit_ask victim = ask_of(&limit, 1);
+
+	longer.period *= 2;
+	make_memory(FG_MAX_LIMIT_KEYS);
+	CU_ASSERT(fg_limit_memory_take(&memory, &victim, 1, START));
+	for (uint64_t i = 1; i <= 64; i++) {
+		struct fg_limit_ask ask = ask_of(&longer, 1);
+
+		ask.key.v[0] ^= i << 8;
+		ask.key.v[1] += i;
+		CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
+	}
+	CU_ASSERT(!fg_limit_memory_peek(&memory, &victim, 1, START));
+	CU_ASSERT_EQUAL(fg_limit_memory_take_evictions(&memory), 0);
+	fg_shared_close(&shared, false);
+}
+
 /* Logs of sliding windows have places of their own. */
 static void
 many_logs(void)
@@ -213,25 +236,81 @@ many_logs(void)
 
 /* ---- what is known to be refused */
 
+static struct fg_clock
+clock_at(fg_usec wall, fg_usec mono)
+{
+	return (struct fg_clock){.wall = START + wall, .mono = mono};
+}
+
+/* So long it is refused. */
+static fg_usec
+blocked(const struct fg_limit_ask *ask, int64_t cost, fg_usec wall, fg_usec mono)
+{
+	struct fg_clock now = clock_at(wall, mono);
+	struct fg_limit_block block;
+
+	return fg_limit_memory_blocked(&memory, &ask->key, cost, &now, &block) ? block.left : 0;
+}
+
 static void
 what_is_refused_is_known_for_a_while(void)
 {
 	struct fg_limit limit = make(FG_LIMIT_TOKEN_BUCKET, 10);
 	struct fg_limit_ask ask = ask_of(&limit, 1), other = ask_of(&limit, 2);
+	struct fg_clock now = clock_at(0, 7);
 
 	make_memory(4096);
-	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 3, START), 0);
-	fg_limit_memory_block(&memory, &ask.key, 3, START + 100);
-	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 3, START), START + 100);
-	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 4, START + 99), START + 100);
+	CU_ASSERT_EQUAL(blocked(&ask, 3, 0, 7), 0);
+	fg_limit_memory_block(&memory, &ask.key, 3, &now, 100);
+	CU_ASSERT_EQUAL(blocked(&ask, 3, 0, 7), 100);
+	CU_ASSERT_EQUAL(blocked(&ask, 4, 99, 106), 1);
 	/* Something that costs less might be allowed. */
-	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 2, START), 0);
-	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &other.key, 3, START), 0);
-	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 3, START + 100), 0);
+	CU_ASSERT_EQUAL(blocked(&ask, 2, 0, 7), 0);
+	CU_ASSERT_EQUAL(blocked(&other, 3, 0, 7), 0);
+	CU_ASSERT_EQUAL(blocked(&ask, 3, 100, 107), 0);
 	/* It is no record. */
 	CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
 	fg_limit_memory_unblock_all(&memory);
-	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 3, START), 0);
+	CU_ASSERT_EQUAL(blocked(&ask, 3, 0, 7), 0);
+	fg_shared_close(&shared, false);
+}
+
+/* Redis has not heard of it when this host's clock is set: nobody is to wait longer than Redis said. */
+static void
+what_is_refused_is_no_longer_when_the_clock_is_set_back(void)
+{
+	struct fg_limit limit = make(FG_LIMIT_TOKEN_BUCKET, 10);
+	struct fg_limit_ask ask = ask_of(&limit, 1);
+	struct fg_clock now = clock_at(0, 0);
+
+	make_memory(4096);
+	fg_limit_memory_block(&memory, &ask.key, 1, &now, 10 * S);
+	CU_ASSERT_EQUAL(blocked(&ask, 1, -3600 * S, 4 * S), 6 * S);
+	CU_ASSERT_EQUAL(blocked(&ask, 1, -3600 * S, 10 * S), 0);
+	fg_shared_close(&shared, false);
+}
+
+/* While there are free places, what is refused for long leaves alone what is refused for a moment. */
+static void
+what_is_refused_takes_free_places_first(void)
+{
+	struct fg_limit limit = make(FG_LIMIT_TOKEN_BUCKET, 10);
+	struct fg_clock now = clock_at(0, 0);
+	enum { KEYS = 512 };
+	unsigned kept = 0;
+
+	make_memory(8 * KEYS);
+	for (uint64_t who = 1; who <= KEYS; who++) {
+		struct fg_limit_ask ask = ask_of(&limit, who);
+
+		fg_limit_memory_block(&memory, &ask.key, 1, &now, (fg_usec)who * S);
+	}
+	for (uint64_t who = 1; who <= KEYS; who++) {
+		struct fg_limit_ask ask = ask_of(&limit, who);
+
+		kept += blocked(&ask, 1, 0, 0) > 0;
+	}
+	CU_ASSERT_EQUAL(kept, KEYS);
 	fg_shared_close(&shared, false);
 }
 
@@ -270,8 +349,11 @@ suite_limit_memory(void)
 	ADD_TEST(suite, several_processes_take_exactly_what_there_is);
 	ADD_TEST(suite, a_process_that_is_killed_harms_nobody);
 	ADD_TEST(suite, the_nearest_to_its_expiry_gives_way);
+	ADD_TEST(suite, nobody_chooses_who_gives_way);
 	ADD_TEST(suite, many_logs);
 	ADD_TEST(suite, what_is_refused_is_known_for_a_while);
+	ADD_TEST(suite, what_is_refused_is_no_longer_when_the_clock_is_set_back);
+	ADD_TEST(suite, what_is_refused_takes_free_places_first);
 	ADD_TEST(suite, a_record_is_reset);
 	ADD_TEST(suite, one_worker_is_due);
 }

@@ -279,6 +279,29 @@ a_record_expires_by_itself(void)
 	redis_server_do(server, "FLUSHALL");
 }
 
+/* What was decided stays decided while what is held is renewed, and when that fails: an answer still tells it. */
+static void
+renewing_changes_no_decision(void)
+{
+	struct fg_limit limit = {.algorithm = FG_LIMIT_CONCURRENCY, .count = 1, .period = 30 * S};
+	struct fg_limit_ask ask = {.limit = &limit, .cost = 1};
+
+	CU_ASSERT(fg_limit_init(&limit));
+	make_key(&ask.key, &limit, 0, 1);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, START), FG_OK);
+	CU_ASSERT(ask.result.allowed);
+	ask.hold = ask.result.hold;
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_RENEW, &ask, 1, START + 10 * S), FG_OK);
+	CU_ASSERT(ask.hold > ask.result.hold);
+	CU_ASSERT(ask.result.allowed);
+	redis_server_do(server, "REPLICAOF 127.0.0.1 1");
+	CU_ASSERT_NOT_EQUAL(ask_redis(FG_LIMIT_RENEW, &ask, 1, START + 20 * S), FG_OK);
+	CU_ASSERT(ask.result.allowed);
+	CU_ASSERT_EQUAL(ask.result.limit, 1);
+	redis_server_do(server, "REPLICAOF NO ONE");
+	redis_server_do(server, "FLUSHALL");
+}
+
 /* One connection: what is asked after it is answered after it, unless Redis had to be given the script first. */
 static void
 announce(struct fg_limit_memory *whose, struct fg_limit_ask *ask)
@@ -297,6 +320,8 @@ hosts_hear_of_each_other(void)
 	struct fg_limit limit = {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1, .period = 3600 * S};
 	struct fg_limit_ask ask = {.limit = &limit, .cost = 1};
 	struct told told = {false, FG_OK};
+	const struct fg_clock now = {.wall = START};
+	struct fg_limit_block block;
 
 	CU_ASSERT(fg_limit_init(&limit));
 	make_key(&ask.key, &limit, 0, 1);
@@ -322,15 +347,17 @@ hosts_hear_of_each_other(void)
 	CU_ASSERT(ask.reading.allowed);
 	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
 	CU_ASSERT(!ask.reading.allowed);
-	fg_limit_memory_block(&memory, &ask.key, 1, START + 10 * S);
-	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 1, START), START + 10 * S);
+	fg_limit_memory_block(&memory, &ask.key, 1, &now, 10 * S);
+	CU_ASSERT(fg_limit_memory_blocked(&memory, &ask.key, 1, &now, &block));
 	fg_limit_redis_reset(store, &ask.key, on_told, &told);
 	redis_scene_wait(&scene, is_over, &told);
 	CU_ASSERT_EQUAL(told.err, FG_OK);
 	announce(&memory, &ask);
 	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
 	CU_ASSERT(ask.reading.allowed);
-	CU_ASSERT_EQUAL(fg_limit_memory_blocked(&memory, &ask.key, 1, START), 0);
+	CU_ASSERT(!fg_limit_memory_blocked(&memory, &ask.key, 1, &now, &block));
+	/* The counter of resets goes with the last pool: nothing stays in Redis for ever. */
+	CU_ASSERT(atoi(redis_server_do(server, "PTTL fg:{hosts}:resets") + 1) > 0);
 	fg_shared_close(&other_shared, false);
 	redis_server_do(server, "FLUSHALL");
 }
@@ -394,6 +421,7 @@ suite_limit_store(void)
 
 	ADD_TEST(suite, both_stores_say_the_same);
 	ADD_TEST(suite, a_record_expires_by_itself);
+	ADD_TEST(suite, renewing_changes_no_decision);
 	ADD_TEST(suite, hosts_hear_of_each_other);
 	ADD_TEST(suite, all_or_nothing_in_a_cluster);
 }

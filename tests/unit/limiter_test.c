@@ -10,6 +10,8 @@
 #include "unit/config_load.h"
 #include "unit/unit.h"
 
+#define HALF_HOUR (1800 * FG_US_PER_S)
+
 static struct redis_server *server;
 static struct loaded *loaded;
 static struct fg_loop *loop;
@@ -144,6 +146,30 @@ a_request_that_is_given_up_has_counted(void)
 	close_gateway();
 }
 
+/* Known to be refused at one cost, another is told how long it has to wait itself: half an hour, an hour. */
+static void
+what_costs_more_waits_longer(void)
+{
+	struct fg_limit_job *job;
+
+	open_gateway();
+	CU_ASSERT(is_allowed(1));
+	CU_ASSERT(is_allowed(1));
+	CU_ASSERT(!is_allowed(1));
+	for (int64_t cost = 1; cost <= 2; cost++) {
+		const struct fg_policies one = {&fg_config_policies(gw.config, &fg_filter_limits)->v[1], 1};
+
+		job = fg_limit_job_new(limiter, &one, x, false);
+		job->asks[0].cost = cost;
+		CU_ASSERT_FATAL(fg_limit_job_decide(job, on_decided, NULL));
+		CU_ASSERT(!job->allowed);
+		CU_ASSERT(job->asks[0].result.retry_after > cost * HALF_HOUR - 60 * FG_US_PER_S);
+		CU_ASSERT(job->asks[0].result.retry_after <= cost * HALF_HOUR);
+		fg_limit_job_drop(job);
+	}
+	close_gateway();
+}
+
 /* With questions in flight, places held and what was given up: all of it is freed, and nobody is told. */
 static void
 a_worker_ends(void)
@@ -166,5 +192,6 @@ suite_limiter(void)
 
 	ADD_TEST(suite, a_place_that_nobody_waits_for_is_given_back);
 	ADD_TEST(suite, a_request_that_is_given_up_has_counted);
+	ADD_TEST(suite, what_costs_more_waits_longer);
 	ADD_TEST(suite, a_worker_ends);
 }

@@ -81,7 +81,7 @@ YAML
 	cat; } >"$folder/$1.yaml"
 	"$build_dir/fcgi-app/faregate" run -c "$folder/$1.yaml" 2>"$folder/$1.log" &
 	pool=$!
-	pids+=($pool)
+	pids+=("$pool")
 	until [ -S "$folder/$1.sock" ]; do is_alive $pool "$folder/$1.log"; done
 }
 
@@ -100,7 +100,7 @@ CONF
 	cat; } >"$folder/$1.conf"
 	lighttpd -D -f "$folder/$1.conf" 2>"$folder/$1.err" &
 	lighttpd=$! url=http://127.0.0.1:$port
-	pids+=($lighttpd)
+	pids+=("$lighttpd")
 }
 start_lighttpd_with() { # NAME POOL_NAME
 	start_lighttpd "$1" <<CONF
@@ -142,11 +142,11 @@ done
 
 json=$results/bench-$(date +%Y%m%d-%H%M%S).json
 {
-	printf '{"date": "%s", "cores": %d, "kernel": "%s", "rounds": %d, "seconds": %d, "lighttpd": "%s", "apache": "%s", "redis": "%s", ' \
+	printf '{"date": "%s", "cores": %d, "kernel": "%s", "rounds": %d, "seconds": %d, "lighttpd": "%s", "apache": "%s", ' \
 		"$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(nproc)" "$(uname -r)" "$rounds" "$seconds" \
 		"$(lighttpd -v | sed -n '1s,^lighttpd/\([^ ]*\).*,\1,p')" \
-		"$(apache2 -v | sed -n '1s,.*Apache/\([^ ]*\).*,\1,p')" \
-		"$(redis-server --version | sed 's,.*v=\([^ ]*\).*,\1,')"
+		"$(apache2 -v | sed -n '1s,.*Apache/\([^ ]*\).*,\1,p')"
+	printf '"redis": "%s", ' "$(redis-server --version | sed 's,.*v=\([^ ]*\).*,\1,')"
 	# The first row has nothing before it.
 	printf '"results": [%s\n],\n"policies": [%s\n],\n"bytes_a_key_in_redis": %s}\n' \
 		"$(sed 1d "$folder/servers.json")" "$(sed 1d "$folder/policies.json")" "$key_bytes"

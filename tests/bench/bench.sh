@@ -1,30 +1,43 @@
 #!/usr/bin/env bash
-# Side by side, interleaved in one run: the bare web server's proxy, and the same web server with Faregate, to the same
-# small service. Throughput, latency, CPU time a request of each process, peak memory of a worker; a table, and JSON.
+# What Faregate costs, in two tables and JSON; all rows of a table interleaved in one run, on one machine, before the same small
+# service. servers: the bare web server's proxy, and the same web server with Faregate (servers.sh). policies: forwarding alone,
+# with tickets, and with limits; then what a key of a limit takes in Redis (policies.sh).
 #
-#   BENCH_SECONDS=3   for each measurement      BENCH_CONNECTIONS="1 64 512"      BENCH_BODIES="80 10240 1048576"
-#   BENCH_ROUNDS=3    a round is one measurement of each of the four in turn
-#   BENCH_QUICK=1     one round of a second each, small bodies, 64 connections
+#   --tables=policies  or BENCH_TABLES: one of them alone ("servers policies")
+#   BENCH_SECONDS=3    for each measurement
+#   BENCH_ROUNDS=3     a round is one measurement of each row in turn
+#   BENCH_QUICK=1      one round of a second each, 64 connections, small bodies, 10,000 keys
+#   BENCH_CONNECTIONS="1 64 512"  BENCH_BODIES="80 10240 1048576"  of the servers (the policies: 64 and 80)
+#   BENCH_KEYS=100000  in Redis, to measure what one takes
 #
-# Each number of a row is the median of its rounds, by itself; errors are summed, the peak is the highest. Requests for
-# bodies of 64 KB and more are counted by the bytes that arrived: with many connections most would be half way when the time
-# is over, their work done and not counted. The load generator shares the machine; its own time is not in the table. Run in
-# the build folder (make bench does).
+# Each number of a row is the median of its rounds, by itself; errors are summed. The load generator shares the machine; its own
+# time is not in the tables. Run in the build folder (make bench does).
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 build_dir=$PWD
+tables=${BENCH_TABLES:-servers policies}
+for word in "$@"; do
+	case $word in
+	--tables=*) tables=${word#--tables=} ;;
+	*) echo "usage: bench.sh [--tables=servers|policies]" >&2; exit 2 ;;
+	esac
+done
+for word in ${tables//,/ }; do
+	case $word in
+	servers | policies) ;;
+	*) echo "bench.sh: there is no table \"$word\", but servers and policies" >&2; exit 2 ;;
+	esac
+done
 if [ -n "${BENCH_QUICK:-}" ]; then
-	: "${BENCH_SECONDS:=1}" "${BENCH_ROUNDS:=1}" "${BENCH_CONNECTIONS:=64}" "${BENCH_BODIES:=80}"
+	: "${BENCH_SECONDS:=1}" "${BENCH_ROUNDS:=1}" "${BENCH_CONNECTIONS:=64}" "${BENCH_BODIES:=80}" "${BENCH_KEYS:=10000}"
 fi
 seconds=${BENCH_SECONDS:-3}
 rounds=${BENCH_ROUNDS:-3}
-connections=${BENCH_CONNECTIONS:-1 64 512}
-bodies=${BENCH_BODIES:-80 10240 1048576}
 results=$build_dir/tests/bench/results
 PATH=$PATH:/usr/sbin
 . "$source_dir/deploy/packages.sh"
-need_packages lighttpd apache2 wrk curl
+need_packages lighttpd apache2 wrk curl redis-server
 mkdir -p "$results"
 ulimit -n 8192 2>/dev/null || true
 
@@ -38,6 +51,8 @@ cleanup() {
 	rm -rf "$folder"
 }
 trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
 # Below those that the kernel gives to connections.
 port=$((20000 + RANDOM % 10000))
@@ -53,21 +68,27 @@ pids+=($!); service=$!
 until grep -qs port "$folder/service.port"; do is_alive $service "$folder/service.log"; done
 service_port=$(awk '{print $2}' "$folder/service.port")
 
-cat >"$folder/faregate.yaml" <<YAML
+# The rest of the configuration comes by standard input. Sets pool.
+start_pool() { # NAME
+	{ cat <<YAML
 version: 1
-listen: {address: "unix:$folder/fg.sock", mode: 0666}
-pid-file: $folder/fg.pid
+listen: {address: "unix:$folder/$1.sock", mode: 0666}
+pid-file: $folder/$1.pid
 workers: 2
 log: {access: "off", level: error}
 services: {s: "http://127.0.0.1:$service_port"}
-routes: {all: {path: /*, service: s}}
 YAML
-"$build_dir/fcgi-app/faregate" run -c "$folder/faregate.yaml" 2>"$folder/fg.log" &
-pids+=($!); pool=$!
-until [ -S "$folder/fg.sock" ]; do is_alive $pool "$folder/fg.log"; done
+	cat; } >"$folder/$1.yaml"
+	"$build_dir/fcgi-app/faregate" run -c "$folder/$1.yaml" 2>"$folder/$1.log" &
+	pool=$!
+	pids+=("$pool")
+	until [ -S "$folder/$1.sock" ]; do is_alive $pool "$folder/$1.log"; done
+}
 
-lighttpd_common() {
-	cat <<CONF
+# The same for lighttpd. Sets lighttpd and url.
+start_lighttpd() { # NAME
+	next_port
+	{ cat <<CONF
 server.bind = "127.0.0.1"
 server.port = $port
 server.document-root = "$folder"
@@ -76,148 +97,47 @@ server.max-keep-alive-requests = 100000000
 server.max-connections = 2048
 server.max-fds = 8192
 CONF
+	cat; } >"$folder/$1.conf"
+	lighttpd -D -f "$folder/$1.conf" 2>"$folder/$1.err" &
+	lighttpd=$! url=http://127.0.0.1:$port
+	pids+=("$lighttpd")
 }
-next_port
-{ lighttpd_common lighttpd; echo "server.modules = (\"mod_proxy\")
-proxy.server = (\"\" => ((\"host\" => \"127.0.0.1\", \"port\" => $service_port)))
-server.stream-response-body = 2"; } >"$folder/lighttpd.conf"
-lighttpd -D -f "$folder/lighttpd.conf" 2>"$folder/lighttpd.err" &
-pids+=($!); lighttpd=$! lighttpd_url=http://127.0.0.1:$port
-next_port
-{ lighttpd_common lighttpd-fg; echo "server.modules = (\"mod_fastcgi\")
-var.faregate_mount = \"/\"
-var.faregate_socket = \"$folder/fg.sock\"
-include \"$source_dir/deploy/lighttpd/faregate-socket.conf\""; } >"$folder/lighttpd-fg.conf"
-lighttpd -D -f "$folder/lighttpd-fg.conf" 2>"$folder/lighttpd-fg.err" &
-pids+=($!); lighttpd_fg=$! lighttpd_fg_url=http://127.0.0.1:$port
-
-apache_common() {
-	local modules=/usr/lib/apache2/modules module
-	echo "ServerRoot \"$folder\"
-ServerName localhost
-Listen 127.0.0.1:$port
-PidFile $folder/$1.pid
-DefaultRuntimeDir $folder
-Mutex file:$folder default
-ErrorLog $folder/$1.log
-User www-data
-Group www-data
-MaxKeepAliveRequests 0
-StartServers 1
-ServerLimit 1
-ThreadLimit 600
-ThreadsPerChild 600
-MaxRequestWorkers 600"
-	for module in mpm_event authz_core proxy proxy_http proxy_fcgi env; do
-		echo "LoadModule ${module}_module $modules/mod_$module.so"
-	done
-}
-next_port
-{ apache_common apache; echo "<VirtualHost *:$port>
-ProxyPass / http://127.0.0.1:$service_port/
-</VirtualHost>"; } >"$folder/apache.conf"
-apache2 -D FOREGROUND -f "$folder/apache.conf" 2>"$folder/apache.err" &
-pids+=($!); apache=$! apache_url=http://127.0.0.1:$port
-next_port
-{ apache_common apache-fg; echo "<VirtualHost *:$port>
-Define FAREGATE_MOUNT /
-Define FAREGATE_TARGET \"unix:$folder/fg.sock|fcgi://faregate\"
-Include $source_dir/deploy/apache/faregate-proxy.conf
-</VirtualHost>"; } >"$folder/apache-fg.conf"
-apache2 -D FOREGROUND -f "$folder/apache-fg.conf" 2>"$folder/apache-fg.err" &
-pids+=($!); apache_fg=$! apache_fg_url=http://127.0.0.1:$port
-
-wait_for "$lighttpd_url/" $lighttpd "$folder/lighttpd.err"
-wait_for "$lighttpd_fg_url/" $lighttpd_fg "$folder/lighttpd-fg.err"
-wait_for "$apache_url/" $apache "$folder/apache.err"
-wait_for "$apache_fg_url/" $apache_fg "$folder/apache-fg.err"
-
-# CPU of a process with its children, in clock ticks.
-ticks() {
-	cat /proc/"$1"/stat $(pgrep -P "$1" | sed 's,.*,/proc/&/stat,') 2>/dev/null | awk '{s += $14 + $15} END {print s}'
-}
-all_ticks() { echo "$(ticks "$1") $(ticks $pool) $(ticks $service)"; } # SERVER_PID
-forget_peaks() { for worker in $(pgrep -P $pool); do echo 5 >"/proc/$worker/clear_refs"; done 2>/dev/null || true; }
-peak() { for worker in $(pgrep -P $pool); do awk '/VmHWM/ {print $2}' "/proc/$worker/status"; done | sort -n | tail -1; }
-
-# Warm: connections to the service, tables of the kernel.
-for url in "$lighttpd_url" "$lighttpd_fg_url" "$apache_url" "$apache_fg_url"; do
-	wrk -t1 -c64 -d1 "$url/bytes/80" >/dev/null
-done
-
-# One line: name, requests/s, p50 and p99 in ms, CPU us a request of server, Faregate and service, errors, requests, peak kB.
-measure() { # NAME URL SERVER_PID BODY CONNECTIONS
-	local before
-	forget_peaks
-	before=$(all_ticks "$3")
-	wrk -t1 -c"$5" -d"$seconds" --timeout 10 --latency "$2/bytes/$4" >"$folder/wrk"
-	awk -v name="$1" -v body="$4" -v hz="$(getconf CLK_TCK)" -v before="$before" -v after="$(all_ticks "$3")" -v peak="$(peak)" '
-		function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t ~ /m$/ ? t * 60000 : t * 1000 }
-		function bytes(t) { return t * (t ~ /GB$/ ? 2 ^ 30 : t ~ /MB$/ ? 2 ^ 20 : t ~ /KB$/ ? 1024 : 1) }
-		/requests in/ { n = $1; if (body >= 65536) n = bytes($5) / body; rate = n / $4 }
-		$1 == "50%" { p50 = ms($2) }
-		$1 == "99%" { p99 = ms($2) }
-		/Socket errors/ { errors += $4 + $6 + $8 + $10 }
-		/Non-2xx/ { errors += $NF }
-		END {
-			split(before, b); split(after, a)
-			us = n > 0 ? 1e6 / hz / n : 0
-			print name, rate, p50, p99, (a[1] - b[1]) * us, (a[2] - b[2]) * us, (a[3] - b[3]) * us, errors + 0, n + 0, peak
-		}' "$folder/wrk" >>"$folder/rounds"
+start_lighttpd_with() { # NAME POOL_NAME
+	start_lighttpd "$1" <<CONF
+server.modules = ("mod_fastcgi")
+var.faregate_mount = "/"
+var.faregate_socket = "$folder/$2.sock"
+include "$source_dir/deploy/lighttpd/faregate-socket.conf"
+CONF
 }
 
-# The rows of all rounds so far, bare servers first; each is compared with the bare one before it.
-summarise() { # BODY CONNECTIONS
-	awk -v body="$1" -v conn="$2" -v json="$folder/json" '
-		function median(name, column,   v, k, i, x) {
-			k = rounds[name]
-			for (i = 1; i <= k; i++) v[i] = value[name, column, i]
-			for (i = 2; i <= k; i++)
-				for (x = i; x > 1 && v[x - 1] > v[x]; x--) { swap = v[x]; v[x] = v[x - 1]; v[x - 1] = swap }
-			return k % 2 ? v[(k + 1) / 2] : (v[k / 2] + v[k / 2 + 1]) / 2
-		}
-		!($1 in rounds) { names[++count] = $1 }
-		{
-			rounds[$1]++
-			for (i = 2; i <= 7; i++) value[$1, i, rounds[$1]] = $i + 0
-			errors[$1] += $8; requests[$1] += $9
-			if ($10 > peak[$1]) peak[$1] = $10
-		}
-		END {
-			for (n = 1; n <= count; n++) {
-				name = names[n]
-				for (i = 2; i <= 7; i++) m[i] = median(name, i)
-				if (name !~ /\+/) { base_rate = m[2]; base_p99 = m[4]; base_cpu = m[5] + m[6] + m[7] }
-				cpu = m[5] + m[6] + m[7]
-				rate = base_rate > 0 ? m[2] / base_rate : 0
-				cpu_ratio = base_cpu > 0 ? cpu / base_cpu : 0
-				p99 = base_p99 > 0 ? m[4] / base_p99 : 0
-				kb = name ~ /\+/ ? peak[name] : 0
-				printf "%-18s %4d %8d %9.0f %5.2f %9.3f %9.3f %5.2f %6d | %8.1f %8.1f %8.1f %9.1f %5.2f %9s\n", name, conn,
-				    body, m[2], rate, m[3], m[4], p99, errors[name], m[5], m[6], m[7], cpu, cpu_ratio, kb ? kb : "-"
-				printf ",\n{\"server\": \"%s\", \"connections\": %d, \"body\": %d, \"requests_per_second\": %.1f, " \
-				    "\"ratio\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p99_ratio\": %.3f, \"errors\": %d, " \
-				    "\"requests\": %d, \"cpu_us\": {\"server\": %.1f, \"faregate\": %.1f, \"service\": %.1f, " \
-				    "\"ratio\": %.3f}, \"worker_peak_kb\": %s}", name, conn, body, m[2], rate, m[3], m[4], p99,
-				    errors[name], requests[name], m[5], m[6], m[7], cpu_ratio, kb ? kb : "null" >>json
-			}
-		}' "$folder/rounds"
-}
+# CPU time of a process, its threads and its children, in nanoseconds.
+cpu() { cat $(printf '/proc/%s/task/*/schedstat ' "$1" $(pgrep -P "$1")) 2>/dev/null | awk '{s += $1} END {printf "%.0f\n", s}'; }
 
-printf '%d rounds of %d s, medians; ratios to the bare server above\n' "$rounds" "$seconds"
-printf '%-18s %4s %8s %9s %5s %9s %9s %5s %6s | %8s %8s %8s %9s %5s %9s\n' '' conn body req/s ratio 'p50 ms' 'p99 ms' \
-	ratio errors 'server' 'Faregate' 'service' 'CPU us' ratio 'peak kB'
-for body in $bodies; do
-	for n in $connections; do
-		: >"$folder/rounds"
-		for ((round = 0; round < rounds; round++)); do
-			measure lighttpd "$lighttpd_url" $lighttpd "$body" "$n"
-			measure lighttpd+faregate "$lighttpd_fg_url" $lighttpd_fg "$body" "$n"
-			measure apache "$apache_url" $apache "$body" "$n"
-			measure apache+faregate "$apache_fg_url" $apache_fg "$body" "$n"
-		done
-		summarise "$body" "$n"
-	done
+# For awk programs: what wrk says (rate, p50, p99, errors, n of them all, bytes_read); a median.
+wrk_awk='
+	function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t ~ /m$/ ? t * 60000 : t * 1000 }
+	function bytes(t) { return t * (t ~ /GB$/ ? 2 ^ 30 : t ~ /MB$/ ? 2 ^ 20 : t ~ /KB$/ ? 1024 : 1) }
+	/requests in/ { n = $1; bytes_read = bytes($5); if (body >= 65536) n = bytes_read / body; rate = n / $4 }
+	$1 == "50%" { p50 = ms($2) }
+	$1 == "99%" { p99 = ms($2) }
+	/Socket errors/ { errors += $4 + $6 + $8 + $10 }
+	/Non-2xx/ { errors += $NF }'
+median_awk='
+	function median(name, column,   v, k, i, x, swap) {
+		k = rounds[name]
+		for (i = 1; i <= k; i++) v[i] = value[name, column, i]
+		for (i = 2; i <= k; i++)
+			for (x = i; x > 1 && v[x - 1] > v[x]; x--) { swap = v[x]; v[x] = v[x - 1]; v[x - 1] = swap }
+		return k % 2 ? v[(k + 1) / 2] : (v[k / 2] + v[k / 2 + 1]) / 2
+	}'
+
+: >"$folder/servers.json"
+: >"$folder/policies.json"
+key_bytes=null
+printf '%d rounds of %d s, medians; load of the machine before: %s\n' "$rounds" "$seconds" "$(cut -d' ' -f1-3 /proc/loadavg)"
+for word in ${tables//,/ }; do
+	. "$source_dir/tests/bench/$word.sh"
 done
 
 json=$results/bench-$(date +%Y%m%d-%H%M%S).json
@@ -226,7 +146,9 @@ json=$results/bench-$(date +%Y%m%d-%H%M%S).json
 		"$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(nproc)" "$(uname -r)" "$rounds" "$seconds" \
 		"$(lighttpd -v | sed -n '1s,^lighttpd/\([^ ]*\).*,\1,p')" \
 		"$(apache2 -v | sed -n '1s,.*Apache/\([^ ]*\).*,\1,p')"
+	printf '"redis": "%s", ' "$(redis-server --version | sed 's,.*v=\([^ ]*\).*,\1,')"
 	# The first row has nothing before it.
-	printf '"results": [%s\n]}\n' "$(sed 1d "$folder/json")"
+	printf '"results": [%s\n],\n"policies": [%s\n],\n"bytes_a_key_in_redis": %s}\n' \
+		"$(sed 1d "$folder/servers.json")" "$(sed 1d "$folder/policies.json")" "$key_bytes"
 } >"$json"
 echo "JSON: $json"

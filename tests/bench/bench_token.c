@@ -4,6 +4,7 @@
  *
  *   bench_token                 the table
  *   bench_token ALG hit|miss N  N times one of them and nothing else, for callgrind
+ *   bench_token ALG write PATH  PATH.jwks and PATH.token, good for a day from now on, for a gateway that is measured
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +18,12 @@
 
 #define NOW_S 1795550400
 
-static const char payload[] =
-    "{\"iss\":\"https://idp.example.com/realms/shop\",\"aud\":[\"orders-api\",\"account\"],\"sub\":\"f1f7b3c2-6d0c-4f0e-9a4e-"
-    "2b3d5c1a7e90\",\"typ\":\"Bearer\",\"azp\":\"web\",\"iat\":1795550400,\"nbf\":1795550400,\"exp\":1795554000,\"jti\":\"0b9f\","
-    "\"realm_access\":{\"roles\":[\"user\",\"offline_access\"]},\"scope\":\"openid profile orders:read orders:write\",\"tenant\":"
-    "\"acme\",\"email_verified\":true,\"preferred_username\":\"wilma\"}";
+/* Issued and good from the first two on, until the third. */
+#define PAYLOAD_FORMAT \
+	"{\"iss\":\"https://idp.example.com/realms/shop\",\"aud\":[\"orders-api\",\"account\"],\"sub\":\"f1f7b3c2-6d0c-4f0e-9a4e-" \
+	"2b3d5c1a7e90\",\"typ\":\"Bearer\",\"azp\":\"web\",\"iat\":%lld,\"nbf\":%lld,\"exp\":%lld,\"jti\":\"0b9f\"," \
+	"\"realm_access\":{\"roles\":[\"user\",\"offline_access\"]},\"scope\":\"openid profile orders:read orders:write\",\"tenant\":" \
+	"\"acme\",\"email_verified\":true,\"preferred_username\":\"wilma\"}"
 
 struct bench {
 	struct fg_key_set *keys;
@@ -33,12 +35,27 @@ struct bench {
 
 static const struct fg_str audiences[] = {FG_STR_INIT("orders-api")};
 
+/* Both are the caller's to free. */
+static void
+make_token(const char *alg, long long from_s, long long for_s, char **jwks, char **token)
+{
+	struct maker_key *key = maker_key_new(alg);
+	char header[128], payload[sizeof(PAYLOAD_FORMAT) + 64];
+
+	snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"typ\":\"JWT\",\"kid\":\"2026-11\"}", alg);
+	snprintf(payload, sizeof(payload), PAYLOAD_FORMAT, from_s, from_s, from_s + for_s);
+	*jwks = maker_jwks(maker_jwk(key, "\"kid\":\"2026-11\",\"use\":\"sig\""), NULL, NULL, NULL);
+	*token = maker_token(key, header, payload);
+	maker_key_free(key);
+}
+
 static void
 bench_open(struct bench *bench, const char *alg)
 {
-	struct maker_key *key = maker_key_new(alg);
 	struct fg_key_report report;
-	char header[128], *jwks = maker_jwks(maker_jwk(key, "\"kid\":\"2026-11\",\"use\":\"sig\""), NULL, NULL, NULL);
+	char *jwks, *token;
+
+	make_token(alg, NOW_S, 3600, &jwks, &token);
 
 	*bench = (struct bench){.now = {.mono = 1, .wall = (fg_usec)NOW_S * FG_US_PER_S},
 	    .rules = {.algorithms = FG_ALGS_ALL, .claims = {.issuer = FG_STR("https://idp.example.com/realms/shop"),
@@ -46,10 +63,8 @@ bench_open(struct bench *bench, const char *alg)
 	if (fg_key_set_from_jwks(&bench->keys, fg_str_from(jwks), &report) != FG_OK)
 		abort();
 	free(jwks);
-	snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"typ\":\"JWT\",\"kid\":\"2026-11\"}", alg);
-	bench->text = maker_token(key, header, payload);
+	bench->text = token;
 	bench->cache = fg_token_cache_new(1024, 4 * 1024 * 1024, 300 * (fg_usec)FG_US_PER_S);
-	maker_key_free(key);
 }
 
 static void
@@ -167,6 +182,32 @@ table(void)
 	printf("hash of an API key: %.2f us\n", (cpu_us() - from) / 100000);
 }
 
+static void
+write_text(const char *path, const char *suffix, const char *text)
+{
+	char name[4096];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s.%s", path, suffix);
+	file = fopen(name, "w");
+	if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0) {
+		perror(name);
+		exit(1);
+	}
+}
+
+static void
+write_token(const char *alg, const char *path)
+{
+	char *jwks, *token;
+
+	make_token(alg, (long long)time(NULL), 24 * 3600, &jwks, &token);
+	write_text(path, "jwks", jwks);
+	write_text(path, "token", token);
+	free(jwks);
+	free(token);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -177,8 +218,12 @@ main(int argc, char **argv)
 		return 0;
 	}
 	if (argc != 4) {
-		fprintf(stderr, "usage: bench_token [ALG hit|miss N]\n");
+		fprintf(stderr, "usage: bench_token [ALG hit N | ALG miss N | ALG write PATH]\n");
 		return 2;
+	}
+	if (strcmp(argv[2], "write") == 0) {
+		write_token(argv[1], argv[3]);
+		return 0;
 	}
 	bench_open(&bench, argv[1]);
 	miss(&bench);

@@ -4,11 +4,11 @@ tests_bench_bench_client_SOURCES = tests/bench/bench_client.c
 tests_bench_bench_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bench_bench_client_LDADD = lib/libfaregate.a tests/support/libservice.a $(FG_LIBS) $(OPENSSL_LIBS) $(ALLOC_LIBS)
 
-EXTRA_DIST += tests/bench/bench.sh
+EXTRA_DIST += tests/bench/bench.sh tests/bench/servers.sh tests/bench/policies.sh tests/bench/users.lua
 .PHONY: bench bench-quick
-bench: fcgi-app/faregate tests/support/service
+bench: fcgi-app/faregate tests/support/service tests/bench/bench_token
 	$(srcdir)/tests/bench/bench.sh
-bench-quick: fcgi-app/faregate tests/support/service
+bench-quick: fcgi-app/faregate tests/support/service tests/bench/bench_token
 	BENCH_QUICK=1 $(srcdir)/tests/bench/bench.sh
 
 EXTRA_PROGRAMS += tests/bench/bench_router
@@ -25,8 +25,3 @@ tests_bench_bench_token_LDADD = tests/support/libservice.a lib/libfaregate.a $(F
 .PHONY: bench-token
 bench-token: tests/bench/bench_token
 	./tests/bench/bench_token
-
-EXTRA_DIST += tests/bench/bench_limits.sh
-.PHONY: bench-limits
-bench-limits: fcgi-app/faregate tests/support/service
-	$(srcdir)/tests/bench/bench_limits.sh

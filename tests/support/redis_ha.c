@@ -11,6 +11,12 @@
  * be found dead at first, and be failed over again.
  */
 #define PERIODS "SENTINEL DEBUG INFO-PERIOD 700 PING-PERIOD 400 ASK-PERIOD 50 PUBLISH-PERIOD 100"
+/*
+ * Of those that do not fail over. A sentinel that still holds with the old master makes a replica again of what has been
+ * called a master for 4 of its PUBLISH periods: that must be longer than it takes the first to hear of the promotion, by
+ * INFO again, and to tell.
+ */
+#define BYSTANDERS "SENTINEL DEBUG PUBLISH-PERIOD 10000"
 #define DOWN_AFTER_NEVER 600000
 #define DOWN_AFTER_SOON 1000
 
@@ -31,6 +37,8 @@ start_sentinels(struct redis_ha *ha)
 		redis_server_until(ha->sentinels[i], "INFO sentinel", text);
 		redis_server_until(ha->sentinels[i], "SENTINEL REPLICAS mymaster", "master-link-status\r\n$2\r\nok\r\n");
 	}
+	for (int i = 1; i < REDIS_SENTINELS; i++)
+		redis_server_do(ha->sentinels[i], BYSTANDERS);
 }
 
 void

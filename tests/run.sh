@@ -59,7 +59,8 @@ quietly "$out/autogen.log" ./autogen.sh
 build plain
 
 section 'unit tests, tests about the code, fuzz corpora'
-quietly "$out/check.log" make -C "$out/plain" check
+quietly "$out/check.log" make -C "$out/plain" check \
+	TESTS='tests/fuzz/replay.sh tests/lint/lint.sh tests/lint/systemd.sh'
 run_suite unit "$out/plain/tests/unit/unit"
 
 section 'build with AddressSanitizer and UndefinedBehaviorSanitizer'

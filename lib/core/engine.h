@@ -50,6 +50,8 @@ void fg_forward_call(struct fg_exchange *x);
 bool fg_forward_on_deadline(struct fg_exchange *x, enum fg_err err);
 /* The Host that the target's service is told. */
 struct fg_str fg_forward_host(const struct fg_exchange *x, const struct fg_target *target);
+/* A request without a body that says so: a Content-Length of 0 goes to the service. */
+bool fg_forward_says_empty(const struct fg_request *req);
 /* Gives up what is under way. */
 void fg_forward_stop(struct fg_exchange *x);
 /* More body is there, or its end. */
@@ -63,6 +65,8 @@ FG_MUST_CHECK enum fg_err fg_forward_pick(struct fg_exchange *x, const struct fg
     const struct fg_tried *tried, const struct fg_target **target, fg_usec *wait);
 /* Picks x->target. Not FG_OK: nobody is there; somebody may be after *wait. */
 FG_MUST_CHECK enum fg_err fg_try_first(struct fg_exchange *x, fg_usec *wait);
+/* What became of a request that the target's breaker has let through: counted, and told to the breaker. */
+void fg_target_judge(struct fg_gateway *gw, const struct fg_target *target, enum fg_failure failure, int status);
 /* What became of the try; the first word counts. */
 void fg_try_judge(struct fg_exchange *x, enum fg_failure failure);
 /* The try has failed in this way. True: another one is on its way, and a call that still ran is cancelled. */
@@ -71,6 +75,8 @@ bool fg_try_again(struct fg_exchange *x, enum fg_failure failure, bool nothing_s
 void fg_try_keep(struct fg_exchange *x, struct fg_str chunk);
 /* The next piece of what an earlier try was sent; empty: there is none (left). */
 struct fg_str fg_try_replay(struct fg_exchange *x, size_t most);
+/* Whether there is more of that. */
+bool fg_try_has_more(const struct fg_exchange *x);
 /* No try runs any more, nor will one. */
 void fg_try_stop(struct fg_exchange *x);
 

@@ -387,15 +387,15 @@ arm(struct fg_exchange *x)
 void
 fg_exchange_wait_for(struct fg_exchange *x, enum fg_wait wait)
 {
-	bool was_idle = !fg_timer_is_active(&x->deadline);
+	bool was_idle = !fg_timer_is_active(&x->deadline), was_none = x->wait == FG_WAIT_NONE;
 
 	if (x->wait == wait && !was_idle)
 		return;
 	x->wait = wait;
 	fg_exchange_touch(x);
 	/* A running timer fires no later than it must when the new deadline lies behind the old one; when it may lie
-	   before, it is set anew. */
-	if (was_idle || wait == FG_WAIT_NONE || wait == FG_WAIT_RESPONSE || x->service == NULL ||
+	   before, it is set anew: that of the whole exchange alone is far. */
+	if (was_idle || was_none || wait == FG_WAIT_NONE || wait == FG_WAIT_RESPONSE || x->service == NULL ||
 	    x->service->idle_timeout < x->service->response_timeout)
 		arm(x);
 }

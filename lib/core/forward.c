@@ -60,8 +60,8 @@ call_headers(struct fg_exchange *x, size_t *count)
  * Web servers say CONTENT_LENGTH 0 of every request without a body. It is sent on where a service may insist on it;
  * where a body has no meaning, it would only make a service wonder (RFC 9110 §8.6).
  */
-static bool
-says_empty(const struct fg_request *req)
+bool
+fg_forward_says_empty(const struct fg_request *req)
 {
 	if (req->content_length != 0)
 		return false;
@@ -85,6 +85,25 @@ wait_while_sending(struct fg_exchange *x, enum fg_wait wait)
 		fg_exchange_wait_for(x, wait);
 }
 
+/* The web server may say that the body has ended long after its last byte; where its length is known, that says it. */
+static bool
+is_taken(const struct fg_exchange *x)
+{
+	if (x->req.content_length >= 0)
+		return x->received - (int64_t)x->body.len == x->req.content_length;
+	return x->body_last && x->body.len == 0;
+}
+
+static void
+wait_after_sending(struct fg_exchange *x, bool is_whole)
+{
+	if (!is_whole)
+		wait_while_sending(x, FG_WAIT_SERVICE_READS);
+	else
+		wait_while_sending(x, x->head_sent ? FG_WAIT_SERVICE_BODY : FG_WAIT_RESPONSE);
+	fg_exchange_touch(x);
+}
+
 static enum fg_flow
 on_send(void *arg, char *buf, size_t size, size_t *len)
 {
@@ -95,7 +114,7 @@ on_send(void *arg, char *buf, size_t size, size_t *len)
 	if (again.len > 0) {
 		memcpy(buf, again.p, again.len);
 		*len = again.len;
-		fg_exchange_touch(x);
+		wait_after_sending(x, is_taken(x) && !fg_try_has_more(x));
 		return FG_FLOW_GO;
 	}
 	if (n == 0 && !x->body_last) {
@@ -108,13 +127,9 @@ on_send(void *arg, char *buf, size_t size, size_t *len)
 		fg_try_keep(x, (struct fg_str){buf, n});
 	}
 	fg_buf_consume(&x->body, n);
-	fg_mirror_body(x, (struct fg_str){buf, n}, x->body_last && x->body.len == 0);
+	fg_mirror_body(x, (struct fg_str){buf, n}, is_taken(x));
 	*len = n;
-	if (x->body_last && x->body.len == 0)
-		wait_while_sending(x, x->head_sent ? FG_WAIT_SERVICE_BODY : FG_WAIT_RESPONSE);
-	else
-		wait_while_sending(x, FG_WAIT_SERVICE_READS);
-	fg_exchange_touch(x);
+	wait_after_sending(x, is_taken(x));
 	if (!x->body_last && x->front != NULL)
 		x->front_ops->want_body(x->front);
 	return FG_FLOW_GO;
@@ -153,16 +168,6 @@ on_header(void *arg, struct fg_str name, struct fg_str value)
 	return FG_FLOW_FAIL;
 }
 
-/* A status that the service's breaker counts, or that a retry is made for. */
-static bool
-is_failure(const struct fg_exchange *x)
-{
-	const struct fg_service *service = x->service;
-
-	return (service->breaker != NULL && fg_failure_set_has_status(&service->breaker->on, x->resp.status)) ||
-	    (service->retry != NULL && fg_failure_set_has_status(&service->retry->on, x->resp.status));
-}
-
 /* Everybody waits for this one try to tell whether the target is back: its answer has begun, which is enough. */
 static bool
 is_awaited(const struct fg_exchange *x)
@@ -175,7 +180,7 @@ on_head_end(void *arg)
 {
 	struct fg_exchange *x = arg;
 
-	if (is_failure(x)) {
+	if (fg_failure_is_status(x->service, x->resp.status)) {
 		fg_try_judge(x, FG_FAILURE_STATUS);
 		if (fg_try_again(x, FG_FAILURE_STATUS, false))
 			return FG_FLOW_GO;
@@ -258,7 +263,7 @@ fg_forward_call(struct fg_exchange *x)
 	    .endpoint = x->target->endpoint,
 	    .method = req->method,
 	    .target = x->forward_target,
-	    .has_body = req->has_body || says_empty(req),
+	    .has_body = req->has_body || fg_forward_says_empty(req),
 	    .body_length = req->has_body ? req->content_length : 0,
 	    .replayable = !req->has_body && fg_method_is_idempotent(req->method_id),
 	    .arena = &x->arena,

@@ -92,19 +92,19 @@ leave(struct fg_exchange *x)
 /* ---- what became of it */
 
 static void
-log_change(struct fg_exchange *x, enum fg_breaker_change change)
+log_change(struct fg_gateway *gw, const struct fg_target *target, enum fg_breaker_change change)
 {
-	const struct fg_log_field service = FG_F_STR("service", x->service->name), target = FG_F_STR("target", x->target->url);
-	fg_usec now = fg_loop_clock(x->gw->loop)->mono;
+	const struct fg_log_field service = FG_F_STR("service", target->service->name), url = FG_F_STR("target", target->url);
+	fg_usec now = fg_loop_clock(gw->loop)->mono;
 
 	if (change == FG_BREAKER_OPENED) {
-		atomic_fetch_add_explicit(&x->target->state->opened, 1, memory_order_relaxed);
-		FG_LOG(x->gw->log, WARN, "breaker", "opened", service, target,
+		atomic_fetch_add_explicit(&target->state->opened, 1, memory_order_relaxed);
+		FG_LOG(gw->log, WARN, "breaker", "opened", service, url,
 		    FG_F_INT("for_ms",
-			fg_breaker_wait(&x->target->state->breaker, &x->service->breaker->conf, now) / FG_US_PER_MS));
+			fg_breaker_wait(&target->state->breaker, &target->service->breaker->conf, now) / FG_US_PER_MS));
 	} else if (change == FG_BREAKER_CLOSED_AGAIN) {
-		atomic_store_explicit(&x->target->state->since, now, memory_order_relaxed);
-		FG_LOG(x->gw->log, INFO, "breaker", "closed", service, target);
+		atomic_store_explicit(&target->state->since, now, memory_order_relaxed);
+		FG_LOG(gw->log, INFO, "breaker", "closed", service, url);
 	}
 }
 
@@ -116,23 +116,30 @@ counts(const struct fg_service_breaker *breaker, enum fg_failure failure, int st
 }
 
 void
-fg_try_judge(struct fg_exchange *x, enum fg_failure failure)
+fg_target_judge(struct fg_gateway *gw, const struct fg_target *target, enum fg_failure failure, int status)
 {
-	const struct fg_service_breaker *breaker = x->service->breaker;
-	struct fg_target_state *state;
+	const struct fg_service_breaker *breaker = target->service->breaker;
+	struct fg_target_state *state = target->state;
 
-	if (!x->is_trying || x->is_judged || failure == FG_FAILURE_NOT_ITS)
+	if (failure == FG_FAILURE_NOT_ITS)
 		return;
-	x->is_judged = true;
-	state = x->target->state;
 	if (failure != FG_FAILURE_NONE)
 		atomic_fetch_add_explicit(&state->failures, 1, memory_order_relaxed);
 	if (breaker == NULL)
 		return;
-	if (counts(breaker, failure, x->resp.status))
-		log_change(x, fg_breaker_failed(&state->breaker, &breaker->conf, fg_loop_clock(x->gw->loop)->mono));
+	if (counts(breaker, failure, status))
+		log_change(gw, target, fg_breaker_failed(&state->breaker, &breaker->conf, fg_loop_clock(gw->loop)->mono));
 	else if (failure == FG_FAILURE_NONE || failure == FG_FAILURE_STATUS)
-		log_change(x, fg_breaker_succeeded(&state->breaker, &breaker->conf));
+		log_change(gw, target, fg_breaker_succeeded(&state->breaker, &breaker->conf));
+}
+
+void
+fg_try_judge(struct fg_exchange *x, enum fg_failure failure)
+{
+	if (!x->is_trying || x->is_judged || failure == FG_FAILURE_NOT_ITS)
+		return;
+	x->is_judged = true;
+	fg_target_judge(x->gw, x->target, failure, x->resp.status);
 }
 
 /* ---- the budget */
@@ -206,6 +213,12 @@ fg_try_replay(struct fg_exchange *x, size_t most)
 	return piece;
 }
 
+bool
+fg_try_has_more(const struct fg_exchange *x)
+{
+	return x->retry != NULL && x->retry->replayed < x->retry->kept.len;
+}
+
 static bool
 may_be_repeated(const struct fg_exchange *x, bool nothing_sent)
 {
@@ -250,14 +263,18 @@ backoff(struct fg_exchange *x, enum fg_failure failure)
 	return most > asked ? most : asked;
 }
 
-/* Another target than those tried; where there is none, any. */
+/* Another target than those tried; where there is none, any. The place of the try that failed is free for the next. */
 static bool
 pick_again(struct fg_exchange *x, const struct fg_target **target)
 {
 	fg_usec wait;
+	bool found;
 
-	return fg_forward_pick(x, x->service, &x->retry->tried, target, &wait) == FG_OK ||
+	fg_targets_leave(x->gw->targets, x->gw->worker, x->target);
+	found = fg_forward_pick(x, x->service, &x->retry->tried, target, &wait) == FG_OK ||
 	    fg_forward_pick(x, x->service, NULL, target, &wait) == FG_OK;
+	fg_targets_enter(x->gw->targets, x->gw->worker, x->target);
+	return found;
 }
 
 static void

@@ -40,24 +40,20 @@ call_free(struct fg_mirror_call *call)
 	if (call->next != NULL)
 		call->next->prev = call->prev;
 	gw->mirror_count--;
+	fg_targets_leave(gw->targets, gw->worker, call->target);
 	free(call);
 }
 
-/* The answer is of no interest, but whether there was one is: the breaker has let the copy through. */
+/* The answer is of no interest, but whether it is a good one is: the breaker has let the copy through. */
 static void
 on_answer(void *arg, const struct fg_fetch_answer *answer)
 {
 	struct fg_mirror_call *call = arg;
-	const struct fg_service_breaker *breaker = call->target->service->breaker;
-	fg_breaker *state = &call->target->state->breaker;
-	bool good = answer->err == FG_OK || answer->err == FG_ERR_TOO_LARGE;
+	enum fg_failure failure = answer->err == FG_ERR_TOO_LARGE ? FG_FAILURE_NONE : fg_failure_of(answer->err);
 
-	if (!good)
-		count(&call->target->state->failures);
-	if (breaker != NULL && good)
-		(void)fg_breaker_succeeded(state, &breaker->conf);
-	else if (breaker != NULL)
-		(void)fg_breaker_failed(state, &breaker->conf, fg_loop_clock(call->gw->loop)->mono);
+	if (failure == FG_FAILURE_NONE && fg_failure_is_status(call->target->service, answer->status))
+		failure = FG_FAILURE_STATUS;
+	fg_target_judge(call->gw, call->target, failure, answer->status);
 	call_free(call);
 }
 
@@ -65,6 +61,7 @@ static void
 call_start(struct fg_exchange *x, const struct fg_target *target, struct fg_str body)
 {
 	const struct fg_headers *headers = &x->req.headers;
+	struct fg_str deadline = target->service->deadline_header;
 	struct fg_fetch_url url = {
 	    .endpoint = target->endpoint, .authority = fg_forward_host(x, target), .target = x->forward_target};
 	struct fg_fetch_spec spec = {.url = &url, .method = x->req.method, .body = body,
@@ -73,8 +70,12 @@ call_start(struct fg_exchange *x, const struct fg_target *target, struct fg_str 
 	struct fg_mirror_call *call = calloc(1, sizeof(*call));
 
 	FG_ASSERT(call != NULL);
+	/* Empty is not the same as none. */
+	if (body.p == NULL && (x->req.has_body || fg_forward_says_empty(&x->req)))
+		spec.body = FG_STR("");
 	for (size_t i = 0; i < headers->count; i++)
-		if (headers->v[i].id != FG_HDR_HOST && headers->v[i].id != FG_HDR_CONTENT_LENGTH)
+		if (headers->v[i].id != FG_HDR_HOST && headers->v[i].id != FG_HDR_CONTENT_LENGTH &&
+		    (deadline.len == 0 || !fg_str_ieq(headers->v[i].name, deadline)))
 			copies[spec.header_count++] = (struct fg_call_header){headers->v[i].name, headers->v[i].value};
 	spec.headers = copies;
 	*call = (struct fg_mirror_call){.next = x->gw->mirrors, .gw = x->gw, .target = target};
@@ -82,6 +83,7 @@ call_start(struct fg_exchange *x, const struct fg_target *target, struct fg_str 
 		call->next->prev = call;
 	x->gw->mirrors = call;
 	x->gw->mirror_count++;
+	fg_targets_enter(x->gw->targets, x->gw->worker, target);
 	call->fetch = fg_fetch_start(x->gw, &spec, on_answer, call);
 }
 
@@ -127,7 +129,7 @@ fg_mirror_body(struct fg_exchange *x, struct fg_str chunk, bool last)
 		return;
 	}
 	FG_ASSERT(fg_buf_add(&x->mirror->body, chunk));
-	if (last || (int64_t)x->mirror->body.len == x->req.content_length)
+	if (last)
 		send_copy(x);
 }
 

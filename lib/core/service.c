@@ -288,6 +288,13 @@ fg_failure_set_has_status(const struct fg_failure_set *set, int status)
 	return status >= 100 && status < 600 && (set->statuses[bit / 64] >> bit % 64 & 1) != 0;
 }
 
+bool
+fg_failure_is_status(const struct fg_service *service, int status)
+{
+	return (service->breaker != NULL && fg_failure_set_has_status(&service->breaker->on, status)) ||
+	    (service->retry != NULL && fg_failure_set_has_status(&service->retry->on, status));
+}
+
 /* ---- splits */
 
 const struct fg_service *

@@ -54,6 +54,8 @@ struct fg_failure_set {
 
 enum fg_failure fg_failure_of(enum fg_err err);
 bool fg_failure_set_has_status(const struct fg_failure_set *set, int status);
+/* A status that the service's breaker counts, or that a retry is made for. */
+bool fg_failure_is_status(const struct fg_service *service, int status);
 static inline bool
 fg_failure_set_has(const struct fg_failure_set *set, enum fg_failure failure)
 {

@@ -89,49 +89,12 @@ say_try_soon(struct played_conn *conn, struct played_request *request)
 	say_reply(conn, 503, "Retry-After: 30\r\n", "come back later");
 }
 
-static void
-say_busy(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	say_reply(conn, 503, NULL, "busy");
-}
-
-static void
-say_busy_for_a_second(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	say_reply(conn, 503, "Retry-After: 1\r\n", "busy");
-}
-
-static void
-say_garbage(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	say(conn, "who is there?\r\n\r\n");
-	say_close(conn);
-}
-
-static void
-tear_answer(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun");
-	say_reset(conn);
-}
-
-#define FAILING_PARTS \
-	{"/failing/busy", say_busy, false}, {"/failing/soon", say_busy_for_a_second, false}, \
-	    {"/failing/garbage", say_garbage, false}, {"/failing/torn", tear_answer, false}, \
-	    {"/failing/reset", count_and_reset, false}, {"/failing/mute", say_nothing, false}
-
 static const struct played_part parts_a[] = {
-    FAILING_PARTS, {"/tardy", say_busy, false}, {"/early", say_busy, true},
     {"/answer", say_answer, false}, {"/health", say_health_of_a, false}, {"/hang", say_nothing, false},
     {"/reset", count_and_reset, false}, {"/moody", reset_or_echo, false}, {"/later", say_try_soon, false}, {"/closing", say_ok_and_close, false},
     {"/echo", say_echo, false},
     {NULL, say_ok_as_a, false}};
 static const struct played_part parts_b[] = {
-    FAILING_PARTS, {"/tardy", say_nothing, false}, {"/early", say_nothing, false},
     {"/reset", count_and_reset, false}, {"/moody", reset_or_echo, false}, {"/echo", say_echo, false}, {NULL, say_ok, false}};
 
 static int
@@ -164,27 +127,6 @@ init(void)
 	    "    response-timeout: 400ms\n"
 	    "    retry: {attempts: 2, backoff: 1ms}\n"
 	    "    breaker: {failures: 1, open-for: 60s}\n"
-	    "  lazy:\n"
-	    "    targets: [{url: \"http://127.0.0.1:%d\", weight: 1000}, \"http://127.0.0.1:%d\"]\n"
-	    "    response-timeout: 400ms\n"
-	    "    retry: {attempts: 2, backoff: 1ms}\n"
-	    "  impatient:\n"
-	    "    targets: [{url: \"http://127.0.0.1:%d\", weight: 1000}, \"http://127.0.0.1:%d\"]\n"
-	    "    response-timeout: 400ms\n"
-	    "    idle-timeout: 400ms\n"
-	    "    retry: {attempts: 2, backoff: 1ms}\n"
-	    "  failing:\n"
-	    "    targets: [\"http://127.0.0.1:%d\", \"http://127.0.0.1:%d\"]\n"
-	    "    response-timeout: 200ms\n"
-	    "    retry: {attempts: 3, budget: 100%%, backoff: 1ms}\n"
-	    "    breaker: {failures: 10000, open-for: 60s}\n"
-	    "  narrow:\n"
-	    "    targets: [{url: \"http://127.0.0.1:%d\", max-connections: 1}]\n"
-	    "    retry: {attempts: 2, backoff: 1ms}\n"
-	    "  plain: \"http://127.0.0.1:%d\"\n"
-	    "  shadow:\n"
-	    "    targets: [\"http://127.0.0.1:%d\"]\n"
-	    "    breaker: {failures: 3, open-for: 60s}\n"
 	    "  storm:\n"
 	    "    deadline-header: X-Left-Ms\n"
 	    "    targets: [\"http://127.0.0.1:%d\"]\n"
@@ -208,18 +150,13 @@ init(void)
 	    "  careful: {path: /careful/*, service: careful, strip-prefix: /careful}\n"
 	    "  keyed: {path: /keyed/*, service: keyed, strip-prefix: /keyed}\n"
 	    "  hung: {path: /hung/*, service: hung, strip-prefix: /hung}\n"
-	    "  lazy: {path: /lazy/*, service: lazy, strip-prefix: /lazy}\n"
-	    "  impatient: {path: /impatient/*, service: impatient, strip-prefix: /impatient, timeout: 60s}\n"
-	    "  failing: {path: /failing/*, service: failing}\n"
-	    "  narrow: {path: /narrow/*, service: narrow, strip-prefix: /narrow}\n"
-	    "  mirrored: {path: /mirrored/*, service: plain, mirror: {service: shadow}, strip-prefix: /mirrored}\n"
 	    "  storm: {path: /storm/*, service: storm, strip-prefix: /storm}\n"
 	    "  timed: {path: /timed/*, service: storm, strip-prefix: /timed, timeout: 20s}\n"
 	    "  guarded: {path: /guarded/*, service: guarded, strip-prefix: /guarded}\n"
 	    "  back: {path: /back/*, service: back, strip-prefix: /back}\n"
 	    "  watched: {path: /watched/*, service: watched, strip-prefix: /watched}\n"
 	    "  sticky: {path: /sticky/*, service: sticky, strip-prefix: /sticky}\n",
-	    a, b, played_port(third), bed_dead_port(), b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, a, a, a, a, b, a, played_port(patient));
+	    a, b, played_port(third), bed_dead_port(), b, a, b, a, b, a, b, a, a, a, a, b, a, played_port(patient));
 	return 0;
 }
 
@@ -338,166 +275,6 @@ a_hung_target_costs_one_timeout_once(void)
 		CHECK(front, bed_log_says(&stage.bed, reply->id, "reason", "forwarded"));
 	}
 	CHECK(front, bed_metric(front, "faregate_retries_total{service=\"hung\"}") == 1);
-}
-
-/* The first target refuses, the second has all of the body and says nothing. */
-static void
-a_body_sent_again_is_answered_in_time(void)
-{
-	EACH_FRONT(&stage, front) {
-		const struct http_reply *reply = ask(front, "PUT", "/lazy/tardy", NULL, "a body");
-
-		CHECK(front, http_is_problem(&stage.bed, reply, 504, "service_timeout"));
-		CHECK(front, bed_log_says(&stage.bed, reply->id, "tries", "2"));
-	}
-}
-
-/* The body is what a second try waits for; that of the route would take a minute. */
-static void
-a_second_try_has_its_deadlines(void)
-{
-	const struct front *front = stage.fronts[0];
-	const struct http_reply *reply;
-	struct http_conn conn;
-
-	http_open(&conn, front, NULL);
-	CHECK(front, http_send_head(&conn, "PUT", "/impatient/early", NULL, 100) && http_say(&conn, "ten bytes."));
-	reply = http_read(&conn);
-	CHECK(front, reply->status == 408);
-	CHECK(front, bed_log_says(&stage.bed, reply->id, "tries", "2"));
-	http_close(&conn);
-}
-
-static void
-one_place_is_enough_to_try_again(void)
-{
-	EACH_FRONT(&stage, front) {
-		atomic_store(&posted, 0);
-		CHECK(front, ask(front, "PUT", "/narrow/moody", NULL, "a body")->status == 200);
-		CHECK(front, atomic_load(&posted) == 2);
-	}
-}
-
-static double
-failing_metric(const char *name)
-{
-	const struct played *const targets[] = {stage.a, stage.b};
-	char series[160];
-	double sum = 0;
-
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(series, sizeof(series), "faregate_target_%s{service=\"failing\",target=\"http://127.0.0.1:%d\"}", name,
-		    played_port(targets[i]));
-		sum += bed_metric(stage.fronts[0], series);
-	}
-	return sum;
-}
-
-static bool
-nothing_fails_in_flight(void *arg)
-{
-	(void)arg;
-	return failing_metric("in_flight") == 0;
-}
-
-static bool
-something_is_in_flight(void *arg)
-{
-	(void)arg;
-	return failing_metric("in_flight") > 0;
-}
-
-/* Each try is in flight once, and judged once, however it ends. */
-static void
-each_try_counts_once(void)
-{
-	static const struct {
-		const char *method, *target;
-		int tries, failures;
-	} cases[] = {
-	    {"GET", "/failing/x", 1, 0},
-	    {"GET", "/failing/busy", 3, 3},
-	    {"GET", "/failing/reset", 3, 3},
-	    {"GET", "/failing/mute", 3, 3},
-	    {"GET", "/failing/garbage", 1, 1},
-	    {"GET", "/failing/torn", 1, 1},
-	    {"POST", "/failing/busy", 1, 1},
-	    {"POST", "/failing/reset", 1, 1},
-	    {"POST", "/failing/mute", 1, 1},
-	};
-
-	EACH_FRONT(&stage, front)
-		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-			double requests = failing_metric("requests_total"), failures = failing_metric("failures_total");
-
-			ask(front, cases[i].method, cases[i].target, NULL, cases[i].method[0] == 'P' ? "a body" : NULL);
-			CHECK(front, failing_metric("requests_total") == requests + cases[i].tries);
-			CHECK(front, failing_metric("failures_total") == failures + cases[i].failures);
-			CHECK(front, bed_wait(nothing_fails_in_flight, NULL));
-		}
-}
-
-static void
-leave_early(const struct front *front, const char *target)
-{
-	struct http_conn conn;
-
-	http_open(&conn, front, NULL);
-	CHECK(front, http_send_head(&conn, "GET", target, NULL, -1));
-	CHECK(front, bed_wait(something_is_in_flight, NULL));
-	http_reset(&conn);
-	CHECK(front, bed_wait(nothing_fails_in_flight, NULL));
-}
-
-static void
-a_storm_of_failures_leaves_nothing_in_flight(void)
-{
-	static const char *const targets[] = {"/failing/x", "/failing/busy", "/failing/soon", "/failing/reset", "/failing/mute",
-	    "/failing/garbage", "/failing/torn"};
-	enum { KINDS = sizeof(targets) / sizeof(targets[0]) };
-	struct load *loads[KINDS];
-
-	EACH_FRONT(&stage, front) {
-		for (size_t i = 0; i < KINDS; i++)
-			loads[i] = load_start(front, targets[i], 2);
-		CHECK(front, load_wait_more(loads[0], 100));
-		CHECK(front, load_wait_failed(loads[4], 2));
-		for (size_t i = 0; i < KINDS; i++)
-			load_stop(loads[i]);
-		CHECK(front, bed_wait(nothing_fails_in_flight, NULL));
-		/* A client that leaves while a target is silent, and one that leaves between two tries. */
-		leave_early(front, "/failing/mute");
-		leave_early(front, "/failing/soon");
-	}
-}
-
-static bool
-shadow_has(const char *name, double value)
-{
-	char series[160];
-
-	snprintf(series, sizeof(series), "faregate_target_%s{service=\"shadow\",target=\"http://127.0.0.1:%d\"}", name,
-	    played_port(stage.a));
-	return bed_metric(stage.fronts[0], series) == value;
-}
-
-static bool
-shadow_has_opened(void *arg)
-{
-	(void)arg;
-	return shadow_has("breaker_opened_total", 1) && shadow_has("in_flight", 0);
-}
-
-/* A status that a breaker counts counts of a copy too; the client of the original learns nothing of it. */
-static void
-copies_tell_the_breaker_what_they_met(void)
-{
-	const struct front *front = stage.fronts[0];
-
-	for (int i = 0; i < 5; i++)
-		CHECK(front, get(front, "/mirrored/later")->status == 200);
-	CHECK(front, bed_wait(shadow_has_opened, NULL));
-	CHECK(front, get(front, "/mirrored/later")->status == 200);
 }
 
 static void
@@ -784,12 +561,6 @@ suite_traffic(void)
 	ADD_SCENE(suite, a_post_is_never_sent_twice);
 	ADD_SCENE(suite, bodies_are_sent_again_whole);
 	ADD_SCENE(suite, a_hung_target_costs_one_timeout_once);
-	ADD_SCENE(suite, a_body_sent_again_is_answered_in_time);
-	ADD_SCENE(suite, a_second_try_has_its_deadlines);
-	ADD_SCENE(suite, one_place_is_enough_to_try_again);
-	ADD_SCENE(suite, each_try_counts_once);
-	ADD_SCENE(suite, a_storm_of_failures_leaves_nothing_in_flight);
-	ADD_SCENE(suite, copies_tell_the_breaker_what_they_met);
 	ADD_SCENE(suite, a_storm_stays_within_its_budget);
 	ADD_SCENE(suite, a_service_is_told_how_long_it_has);
 	ADD_SCENE(suite, the_log_says_how_long_connecting_took);

@@ -123,6 +123,7 @@ fg_conn_go_idle(struct conn *conn)
 		close_conn(conn);
 		return;
 	}
+	FG_ASSERT(fg_buf_add(&conn->in, fg_body_reader_take_held(&conn->body)));
 	if (conn->in.len > 0) {
 		/* The next request has begun already. */
 		fg_task_post(&conn->input_task);

@@ -103,7 +103,7 @@ use_body(struct conn *conn, struct fg_str data)
 		case FG_BODY_NEXT:
 			if (!conn->stdin_done)
 				fg_conn_drop(conn, FG_ERR_FCGI_PROTOCOL);
-			else if (!fg_buf_add(&conn->in, data))
+			else if (!fg_buf_add(&conn->in, fg_body_reader_take_held(&conn->body)) || !fg_buf_add(&conn->in, data))
 				fg_conn_drop(conn, FG_ERR_TOO_LARGE);
 			return;
 		case FG_BODY_BAD:
@@ -233,13 +233,20 @@ read_size(const struct conn *conn)
 	return room < FRONT_SCRATCH_BYTES ? room : FRONT_SCRATCH_BYTES;
 }
 
+/* The next request has begun behind the one under way: the rest of it stays with the kernel until its turn. */
+static bool
+holds_next(const struct conn *conn)
+{
+	return conn->in.len > 0 && (conn->state == CONN_BUSY || conn->state == CONN_ENDING);
+}
+
 void
 fg_conn_read(struct conn *conn)
 {
 	size_t size = read_size(conn);
 	ssize_t n;
 
-	if (size == 0 || conn->in.len > FG_MAX_PARAMS_BYTES) {
+	if (size == 0 || holds_next(conn)) {
 		fg_conn_watch(conn);
 		return;
 	}

@@ -310,6 +310,8 @@ enter_record(struct fg_body_reader *reader)
 {
 	struct record record;
 
+	if (reader->header[1] == BEGIN_REQUEST)
+		return FG_BODY_NEXT;
 	reader->header_len = 0;
 	if (!parse_header(&record, (const char *)reader->header) || record.id != reader->id)
 		return FG_BODY_BAD;
@@ -348,8 +350,6 @@ fg_body_reader_next(struct fg_body_reader *reader, struct fg_str *data, struct f
 			reader->padding_left -= take(data, reader->padding_left);
 			continue;
 		}
-		if (reader->header_len == 0 && data->len >= 2 && data->p[1] == BEGIN_REQUEST)
-			return FG_BODY_NEXT;
 		while (reader->header_len < FG_RECORD_HEADER_BYTES && data->len > 0) {
 			reader->header[reader->header_len++] = (unsigned char)data->p[0];
 			take(data, 1);
@@ -361,4 +361,13 @@ fg_body_reader_next(struct fg_body_reader *reader, struct fg_str *data, struct f
 			return event;
 	}
 	return FG_BODY_MORE;
+}
+
+struct fg_str
+fg_body_reader_take_held(struct fg_body_reader *reader)
+{
+	struct fg_str held = {(const char *)reader->header, reader->header_len};
+
+	reader->header_len = 0;
+	return held;
 }

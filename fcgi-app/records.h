@@ -48,7 +48,7 @@ enum fg_body_event {
 	FG_BODY_DATA,  /* *chunk is the next piece of the body */
 	FG_BODY_END,   /* the empty FCGI_STDIN record */
 	FG_BODY_ABORT, /* FCGI_ABORT_REQUEST */
-	FG_BODY_NEXT,  /* another request's FCGI_BEGIN_REQUEST begins here; nothing of it is taken */
+	FG_BODY_NEXT,  /* another request's FCGI_BEGIN_REQUEST: its header is held, *data is what follows */
 	FG_BODY_BAD,   /* not FastCGI */
 };
 
@@ -63,5 +63,7 @@ struct fg_body_reader {
 void fg_body_reader_init(struct fg_body_reader *reader, unsigned id, bool skip_params);
 /* Takes bytes from the front of *data until there is an event. */
 enum fg_body_event fg_body_reader_next(struct fg_body_reader *reader, struct fg_str *data, struct fg_str *chunk);
+/* The first bytes of a record that were taken before it was known whose it is; the reader holds them no longer. */
+struct fg_str fg_body_reader_take_held(struct fg_body_reader *reader);
 
 #endif

@@ -33,6 +33,8 @@ run_suite() {
 	if [ $status -ne 0 ] || ! grep -q 'Run Summary' "$log"; then
 		tail -n 80 "$log"
 		echo "FAILED: $name (exit status $status)"
+		# Again, since only the last lines may be seen.
+		awk '/^Suite: / { suite = $0 } /FAILED$/ { print suite } /FAILED$|^ +[0-9]+\. |runtime error|ERROR: / && n++ < 40' "$log"
 		exit 1
 	fi
 	{ echo "$name:"; sed -n '/Run Summary/,/asserts/p' "$log"; } | tee -a "$summaries"

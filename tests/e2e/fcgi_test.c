@@ -2,6 +2,9 @@
  * A web server that does not keep the rules: truncated, oversized and interleaved records, wrong ids, parameters without
  * end, aborts. Whatever comes, the worker lives, nothing leaks, and the next request is served.
  */
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,7 +12,7 @@
 #include "support/fcgi_peer.h"
 
 static struct stage stage;
-static struct gate saw_gone = GATE_CLOSED;
+static struct gate saw_gone = GATE_CLOSED, go_on = GATE_CLOSED;
 
 static void
 wait_gone(struct played_conn *conn, struct played_request *request)
@@ -19,7 +22,15 @@ wait_gone(struct played_conn *conn, struct played_request *request)
 		gate_open(&saw_gone, 1);
 }
 
-static const struct played_part parts[] = {{"/gone", wait_gone, false}, {NULL, say_echo, false}};
+static void
+wait_to_go_on(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	if (gate_pass(&go_on))
+		say_reply(conn, 200, "", "slow");
+}
+
+static const struct played_part parts[] = {{"/gone", wait_gone, false}, {"/slow", wait_to_go_on, false}, {NULL, say_echo, false}};
 
 static int
 init(void)
@@ -116,6 +127,66 @@ requests_one_behind_another(void)
 		free(answer.out);
 	}
 	fcgi_close(&peer);
+}
+
+/* The worker has read all that was sent. */
+static bool
+is_taken(struct fcgi_peer *peer)
+{
+	int unread = 1;
+
+	for (int ms = 0; unread > 0 && ms < peer->patience_ms; ms++) {
+		if (ioctl(peer->fd, SIOCOUTQ, &unread) != 0)
+			return false;
+		if (unread > 0)
+			poll(NULL, 0, 1);
+	}
+	return unread == 0;
+}
+
+/*
+ * The next request comes in pieces while the one before is with the service: wherever it is cut, it waits for its turn. The
+ * worker has begun to read it before the first answer (its first record is behind the first request in one write).
+ */
+static void
+a_request_in_pieces_behind_another(void)
+{
+	for (size_t cut = 1; cut < 40; cut++) {
+		struct fcgi_peer peer, bytes;
+		struct fcgi_answer answer;
+		char records[2048];
+		size_t first, n;
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+			bed_give_up("socketpair");
+		bytes = (struct fcgi_peer){.fd = pair[0], .patience_ms = 1000};
+		fcgi_ask(&bytes, 1, true, "GET", "/slow", NULL);
+		fcgi_body(&bytes, 1, NULL, 0);
+		first = (size_t)recv(pair[1], records, sizeof(records), 0);
+		fcgi_ask(&bytes, 1, true, "GET", "/second", NULL);
+		fcgi_body(&bytes, 1, NULL, 0);
+		n = first + (size_t)recv(pair[1], records + first, sizeof(records) - first, 0);
+		close(pair[0]);
+		close(pair[1]);
+
+		connect_peer(&peer);
+		/* The first record alone, so that the worker waits for the rest by its poller, which then is still on. */
+		fcgi_send(&peer, records, 16);
+		CU_ASSERT(is_taken(&peer));
+		fcgi_send(&peer, records + 16, first - 16 + cut);
+		CU_ASSERT(gate_wait_waiting(&go_on, 1));
+		fcgi_send(&peer, records + first + cut, n - first - cut);
+		CU_ASSERT(is_served());
+		gate_open(&go_on, 1);
+		fcgi_read(&peer, &answer);
+		CU_ASSERT(answer.ended && strstr(answer.out, "slow") != NULL);
+		free(answer.out);
+		fcgi_read(&peer, &answer);
+		CU_ASSERT(answer.ended && strstr(answer.out, "GET /second HTTP") != NULL);
+		free(answer.out);
+		fcgi_close(&peer);
+	}
 }
 
 /* Byte by byte: no boundary of a read means anything. */
@@ -529,6 +600,7 @@ suite_fcgi(void)
 	ADD_SCENE(suite, a_plain_request);
 	ADD_SCENE(suite, many_requests_over_one_connection);
 	ADD_SCENE(suite, requests_one_behind_another);
+	ADD_SCENE(suite, a_request_in_pieces_behind_another);
 	ADD_SCENE(suite, in_the_smallest_pieces);
 	ADD_SCENE(suite, truncated_anywhere);
 	ADD_SCENE(suite, not_fastcgi);

@@ -293,7 +293,16 @@ what_is_no_body(void)
 	fg_body_reader_init(&reader, 1, false);
 	rest = fg_buf_str(&data);
 	CU_ASSERT_EQUAL(fg_body_reader_next(&reader, &rest, &chunk), FG_BODY_NEXT);
-	CU_ASSERT_EQUAL(rest.len, data.len);
+	CU_ASSERT_EQUAL(rest.len, 8);
+	CU_ASSERT(fg_str_eq(fg_body_reader_take_held(&reader), fg_str_slice(fg_buf_str(&data), 0, 8)));
+	CU_ASSERT_EQUAL(fg_body_reader_take_held(&reader).len, 0);
+	/* Cut within its header, which is held until it is known whose it is. */
+	rest = fg_str_slice(fg_buf_str(&data), 0, 3);
+	CU_ASSERT_EQUAL(fg_body_reader_next(&reader, &rest, &chunk), FG_BODY_MORE);
+	rest = fg_str_slice(fg_buf_str(&data), 3, data.len);
+	CU_ASSERT_EQUAL(fg_body_reader_next(&reader, &rest, &chunk), FG_BODY_NEXT);
+	CU_ASSERT_EQUAL(rest.len, 8);
+	CU_ASSERT_EQUAL(fg_body_reader_take_held(&reader).len, 8);
 	fg_buf_reset(&data);
 	add_record(&data, STDIN, 2, FG_STR("x"), 0);
 	fg_body_reader_init(&reader, 1, false);

@@ -17,6 +17,8 @@ struct fg_fcgi {
 
 struct fg_fcgi_request {
 	FCGX_Request lib;
+	unsigned char *fresh; /* where the first byte of the answer goes in libfcgi's buffer */
+	size_t put;           /* bytes since then */
 };
 
 static void
@@ -68,6 +70,7 @@ fg_fcgi_accept(struct fg_fcgi *fcgi, struct fg_str head, int fd)
 	request->lib.ipcFd = fd;
 	/* The reader and its 8 KB are done with: the body is read by the front. */
 	FCGX_FreeStream(&request->lib.in);
+	request->fresh = request->lib.out->wrNext;
 	return request;
 }
 
@@ -103,7 +106,19 @@ fg_fcgi_params(const struct fg_fcgi_request *request, struct fg_param *params, s
 bool
 fg_fcgi_put(struct fg_fcgi_request *request, struct fg_str bytes)
 {
+	request->put += bytes.len;
 	return FCGX_PutStr(bytes.p, (int)bytes.len, request->lib.out) >= 0;
+}
+
+bool
+fg_fcgi_recall(struct fg_fcgi_request *request)
+{
+	/* libfcgi writes at a flush, or when its buffer is full; the next byte then goes elsewhere than after put ones. */
+	if (request->lib.out->wrNext != request->fresh + request->put)
+		return false;
+	request->lib.out->wrNext = request->fresh;
+	request->put = 0;
+	return true;
 }
 
 bool

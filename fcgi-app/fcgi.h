@@ -36,6 +36,8 @@ size_t fg_fcgi_params(const struct fg_fcgi_request *request, struct fg_param *pa
 
 /* Queues bytes of FCGI_STDOUT, writing each 8 KB that are full. False: the connection is broken. */
 bool fg_fcgi_put(struct fg_fcgi_request *request, struct fg_str bytes);
+/* Forgets what was put; false when something of it was written, and nothing is changed then. */
+bool fg_fcgi_recall(struct fg_fcgi_request *request);
 /* Writes what is queued. */
 bool fg_fcgi_flush(struct fg_fcgi_request *request);
 /* Writes what is queued and FCGI_END_REQUEST, and frees. */

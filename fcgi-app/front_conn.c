@@ -294,6 +294,17 @@ front_send_body(void *front, struct fg_str chunk)
 	return FG_FLOW_GO;
 }
 
+static bool
+front_recall(void *front)
+{
+	struct conn *conn = front;
+
+	if (conn->broken || conn->pending.len > 0 || !fg_fcgi_recall(conn->request))
+		return false;
+	conn->budget = FG_WRITE_PIECE_BYTES;
+	return true;
+}
+
 static void
 front_want_body(void *front)
 {
@@ -334,6 +345,7 @@ front_abort(void *front)
 const struct fg_front_ops fg_conn_ops = {
     .send_head = front_send_head,
     .send_body = front_send_body,
+    .recall = front_recall,
     .end = front_end,
     .abort = front_abort,
     .want_body = front_want_body,

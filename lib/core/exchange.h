@@ -92,6 +92,8 @@ struct fg_front_ops {
 	void (*send_head)(void *front, int status, const struct fg_headers *headers);
 	/* GO: all of it was taken. PAUSE: none was; fg_exchange_on_writable() follows once there is room. */
 	enum fg_flow (*send_body)(void *front, struct fg_str chunk);
+	/* Takes head and body back, as if nothing had been sent; false when some of it may have left already. NULL: never. */
+	bool (*recall)(void *front);
 	/* The response is complete. The front forgets the exchange, which is freed at the end of the turn. */
 	void (*end)(void *front);
 	/* It cannot be completed: make the client see that what it got is broken off (or, before the head, got nothing). */

@@ -218,6 +218,19 @@ fg_forward_on_writable(struct fg_exchange *x)
 	fg_call_resume_body(x->call);
 }
 
+/*
+ * A service that fails right behind its head is found out mostly before anything of the answer has left: then nothing was
+ * sent, and what to do is decided as for one that failed before its head.
+ */
+static void
+recall_response(struct fg_exchange *x)
+{
+	if (!x->head_sent || x->front_ops->recall == NULL || !x->front_ops->recall(x->front))
+		return;
+	x->head_sent = false;
+	x->sent = 0;
+}
+
 static void
 on_end(void *arg, enum fg_err err)
 {
@@ -230,6 +243,8 @@ on_end(void *arg, enum fg_err err)
 	x->call = NULL;
 	if (err == FG_OK && !x->head_sent)
 		err = FG_ERR_SERVICE_RESPONSE_INVALID;
+	if (err != FG_OK)
+		recall_response(x);
 	failure = fg_failure_of(err);
 	fg_try_judge(x, failure);
 	if (failure > FG_FAILURE_NOT_ITS && fg_try_again(x, failure, !times.sent))

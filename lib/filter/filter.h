@@ -8,7 +8,8 @@
  *                                                                        `return fg_respond(…)`, `return fg_await(…)`
  *   on_response   in reverse order, when the final status and headers    read and change x->resp.status, x->resp.headers
  *                 are known, before they are sent; also for answers
- *                 of the gateway itself made by a later filter
+ *                 of the gateway itself made by a later filter; anew for
+ *                 another answer, when none of the first has left yet
  *   on_done       once on every path, iff on_request ran                 release what ctx holds (the arena frees itself)
  *
  * Configuration (conf) is immutable and shared: one policy, or with takes_several a struct fg_policies. ctx is this

@@ -60,6 +60,14 @@ say_half_body(struct played_conn *conn, struct played_request *request)
 }
 
 static void
+say_half_at_once(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	say_last(conn);
+	say(conn, "HTTP/1.1 200 OK\r\nX-Of: the service\r\nContent-Length: 1000\r\n\r\nonly the beginning");
+}
+
+static void
 say_half_then_reset(struct played_conn *conn, struct played_request *request)
 {
 	static const char piece[64 * 1024];
@@ -230,6 +238,7 @@ static const struct played_part parts[] = {
     {"/reset", reset_at_once, false},
     {"/halfhead", say_half_head, false},
     {"/halfbody", say_half_body, false},
+    {"/halfatonce", say_half_at_once, false},
     {"/halfreset", say_half_then_reset, false},
     {"/halfchunked", say_half_chunked, false},
     {"/badchunk", say_bad_chunk, false},
@@ -370,7 +379,21 @@ closed_in_the_body(void)
 		expect_broken(front, "/a/halfbody", "service_closed");
 		expect_broken(front, "/a/halfreset", "service_closed");
 		expect_broken(front, "/a/halfchunked", "service_closed");
-		expect_broken(front, "/a/badchunk", "service_response_invalid");
+		expect(front, "GET", "/a/badchunk", NULL, 502, "service_response_invalid");
+	}
+}
+
+/* Nothing of it was passed on yet: the client gets an answer that is whole, and the log says which. */
+static void
+closed_behind_the_head(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply = get(front, "/a/halfatonce");
+
+		CHECK(front, reply->status == 502 && http_body_has(reply, "service_closed"));
+		CHECK(front, http_header(reply, "X-Of") == NULL);
+		CHECK(front, bed_log_says(&stage.bed, reply->id, "reason", "service_closed"));
+		CHECK(front, bed_log_says(&stage.bed, reply->id, "status", "502"));
 	}
 }
 
@@ -485,6 +508,7 @@ suite_failure(void)
 	ADD_SCENE(suite, slow);
 	ADD_SCENE(suite, closed_before_the_head);
 	ADD_SCENE(suite, closed_in_the_body);
+	ADD_SCENE(suite, closed_behind_the_head);
 	ADD_SCENE(suite, a_part_is_never_the_whole);
 	ADD_SCENE(suite, not_http);
 	ADD_SCENE(suite, answers_that_could_be_read_two_ways);

@@ -250,6 +250,15 @@ say_close(struct played_conn *conn)
 }
 
 void
+say_last(struct played_conn *conn)
+{
+	const int on = 1;
+
+	setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+	conn->close = true;
+}
+
+void
 say_reset(struct played_conn *conn)
 {
 	struct linger now = {1, 0};

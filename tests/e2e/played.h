@@ -62,6 +62,8 @@ bool read_body(struct played_conn *conn, struct played_request *request);
 size_t read_some(struct played_conn *conn, struct played_request *request, char *buf, size_t size);
 /* No further request on this connection. */
 void say_close(struct played_conn *conn);
+/* What is said from now on (some KB) arrives together with the close. */
+void say_last(struct played_conn *conn);
 void say_reset(struct played_conn *conn);
 /* Waits until the peer has closed; false after the patience. */
 bool wait_peer_gone(struct played_conn *conn);

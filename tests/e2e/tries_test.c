@@ -60,17 +60,31 @@ say_garbage(struct played_conn *conn, struct played_request *request)
 	say_close(conn);
 }
 
+/* More than the gateway keeps back: some of it has gone to the client. */
 static void
 tear_answer(struct played_conn *conn, struct played_request *request)
 {
+	static const char piece[64 * 1024];
+
 	(void)request;
+	say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+	say_bytes(conn, piece, sizeof(piece));
+	say_close(conn);
+}
+
+/* Nothing has. */
+static void
+tear_answer_at_once(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	say_last(conn);
 	say(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun");
-	say_reset(conn);
 }
 
 #define FAILING_PARTS \
 	{"/failing/busy", say_busy, false}, {"/failing/soon", say_busy_for_a_second, false}, \
 	    {"/failing/garbage", say_garbage, false}, {"/failing/torn", tear_answer, false}, \
+	    {"/failing/cut", tear_answer_at_once, false}, \
 	    {"/failing/reset", reset_at_once, false}, {"/failing/mute", say_nothing, false}
 
 static const struct played_part parts_a[] = {FAILING_PARTS, {"/tardy", say_busy, false}, {"/early", say_busy, true},
@@ -206,6 +220,8 @@ each_try_counts_once(void)
 	    {"GET", "/failing/mute", 3, 3},
 	    {"GET", "/failing/garbage", 1, 1},
 	    {"GET", "/failing/torn", 1, 1},
+	    {"GET", "/failing/cut", 3, 3},
+	    {"POST", "/failing/cut", 1, 1},
 	    {"POST", "/failing/busy", 1, 1},
 	    {"POST", "/failing/reset", 1, 1},
 	    {"POST", "/failing/mute", 1, 1},

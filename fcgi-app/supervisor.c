@@ -99,7 +99,10 @@ setup_load(struct supervisor *s, struct setup *setup)
 		setup->config = NULL;
 		return err == FG_ERR_SYSTEM ? FG_EXIT_ENVIRONMENT : FG_EXIT_INPUT;
 	}
-	setup->workers = s->options->workers > 0 ? s->options->workers : setup->config->workers;
+	/* What is shared out among workers goes by how many there are. */
+	if (s->options->workers > 0)
+		setup->config->workers = s->options->workers;
+	setup->workers = setup->config->workers;
 	if (setup->workers <= FG_MAX_WORKERS)
 		return FG_EXIT_OK;
 	FG_LOG(&s->log, ERROR, "supervisor", "too many workers", FG_F_INT("workers", setup->workers),

@@ -229,6 +229,8 @@ format_json(struct fg_buf *line, const struct fg_exchange *x)
 	add_count(line, KEY("bytes_out"), x->sent);
 	add_span(line, KEY("duration_ms"), x->started, x->ended);
 	add_span(line, KEY("decide_ms"), x->started, x->decided);
+	if (x->waited > 0)
+		add_span(line, KEY("queue_ms"), x->queued, x->queued + x->waited);
 	add_span(line, KEY("connect_ms"), x->called, x->connected);
 	add_span(line, KEY("first_byte_ms"), x->called, x->first_byte);
 	if (x->waiting_on != NULL)

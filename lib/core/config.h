@@ -97,6 +97,7 @@ struct fg_route {
 	int64_t body_limit;                 /* bytes; -1: none */
 	fg_usec timeout;                    /* of the whole exchange; 0: none */
 	bool reject_encoded_slash;
+	enum fg_criticality criticality;
 	const struct fg_filter *filters;    /* in the order they run; the response side in reverse */
 	size_t filter_count;
 	struct fg_stats_series *stats;      /* set by fg_stats_attach(); NULL counts nothing */

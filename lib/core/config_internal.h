@@ -83,7 +83,9 @@ fg_conf_parse_fn fg_config_parse_admin, fg_config_check_listens, fg_config_check
 
 /* ---- config_traffic.c */
 
-extern const struct fg_conf_choice fg_config_balances[];
+extern const struct fg_conf_choice fg_config_balances[], fg_config_criticalities[];
+extern const struct fg_conf_key fg_config_admission_keys[];
+fg_conf_parse_fn fg_config_parse_admission;
 extern const struct fg_conf_key fg_config_breaker_keys[], fg_config_retry_keys[], fg_config_health_keys[];
 fg_conf_parse_fn fg_config_check_breaker, fg_config_check_retry;
 /* Of a route: `split` (struct fg_split) and `mirror` (struct fg_route_mirror). */

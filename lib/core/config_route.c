@@ -333,6 +333,8 @@ const struct fg_conf_key fg_config_shared_keys[] = {
 	.word = "none", .word_value = -1, .preset = "none", .help = "a longer request body is answered 413 body_too_large"},
     {"timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_route_draft, route.timeout), .min = FG_US_PER_MS, .max = MAX_TIMEOUT,
 	.word = "none", .word_value = 0, .preset = "none", .help = "of the whole exchange; then 504 exchange_timeout"},
+    {"criticality", FG_CONF_ENUM, FG_CONF_AT(struct fg_route_draft, route.criticality), .choices = fg_config_criticalities,
+	.preset = "normal", .help = "who goes first, and who is refused last, where a service's max-in-flight is reached"},
     {"encoded-slash", FG_CONF_ENUM, FG_CONF_AT(struct fg_route_draft, route.reject_encoded_slash), .choices = slash_choices,
 	.preset = "preserve", .help = "%2F in a path: forwarded as it is (data, never a separator), or answered 400"},
     {"merge-slashes", FG_CONF_BOOL, FG_CONF_AT(struct fg_route_draft, route.rule.merge_slashes), .preset = "false",

@@ -244,6 +244,7 @@ check_service(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 
 	(void)key;
 	service->state = FG_ARENA_NEW(conf->arena, struct fg_target_state);
+	service->number = -1;
 	if (targets == NULL)
 		item = node;
 	else if (targets->kind == FG_CONF_NODE_LIST)
@@ -274,6 +275,9 @@ static const struct fg_conf_key service_keys[] = {
 	.help = "a target that fails is left alone for a while; when all are, 503 breaker_open"},
     {"health", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, health, struct fg_service_health),
 	.keys = fg_config_health_keys, .help = "targets are asked how they are; those that are down get no requests"},
+    {"max-in-flight", FG_CONF_SECTION, FG_CONF_AT(struct fg_service, admission), .keys = fg_config_admission_keys,
+	.parse = fg_config_parse_admission, .form = "a number", .schema = "\"type\": [\"integer\", \"string\"]",
+	.help = "how many requests it is given at a time; more wait for a place, then 503 overloaded"},
     {"connect-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, connect_timeout), .min = FG_US_PER_MS, .max = ONE_DAY,
 	.preset = "1s", .help = "until the connection is there, TLS included; then 504 service_connect_timeout"},
     {"response-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, response_timeout), .min = FG_US_PER_MS, .max = ONE_DAY,

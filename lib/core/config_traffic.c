@@ -199,6 +199,46 @@ const struct fg_conf_key fg_config_health_keys[] = {
     {NULL},
 };
 
+/* ---- max-in-flight */
+
+enum { MOST_PLACES = 60000 }; /* a row counts them in 16 bits, and newcomers for a moment above */
+
+const struct fg_conf_key fg_config_admission_keys[] = {
+    {"requests", FG_CONF_INT, FG_CONF_AT(struct fg_admission_conf, most), .flags = FG_CONF_REQUIRED, .min = 1, .max = MOST_PLACES,
+	.help = "in flight, of the whole pool"},
+    {"queue", FG_CONF_INT, FG_CONF_AT(struct fg_admission_conf, queue), .min = 0, .max = MOST_PLACES, .preset = "0",
+	.help = "that wait for a place, of the whole pool; a worker holds its share, and more critical routes go first"},
+    {"wait", FG_CONF_DURATION, FG_CONF_AT(struct fg_admission_conf, wait), .min = FG_US_PER_MS, .max = ONE_DAY, .preset = "500ms",
+	.help = "for a place, at most"},
+    {NULL},
+};
+
+/* A number alone: nobody waits. */
+void
+fg_config_parse_admission(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+{
+	struct fg_admission_conf *admission = out;
+	struct fg_str text;
+	uint64_t number;
+
+	if (!fg_conf_want_text(conf, node, key->form, &text))
+		return;
+	if (!fg_str_to_u64(text, &number) || number < 1 || number > MOST_PLACES)
+		fg_conf_error(conf, node, "expected a number from 1 to %d, found " FG_STR_FMT, MOST_PLACES,
+		    FG_STR_ARG(fg_conf_quote(conf, text)));
+	else
+		admission->most = (int)number;
+}
+
+const struct fg_conf_choice fg_config_criticalities[] = {{"low", FG_CRITICALITY_LOW}, {"normal", FG_CRITICALITY_NORMAL},
+    {"high", FG_CRITICALITY_HIGH}, {NULL, 0}};
+
+const char *
+fg_criticality_word(enum fg_criticality criticality)
+{
+	return fg_config_criticalities[criticality].name;
+}
+
 /* ---- balance */
 
 const struct fg_conf_choice fg_config_balances[] = {{"round-robin", FG_BALANCE_ROUND_ROBIN},

@@ -44,6 +44,8 @@ void fg_engine_pump_own_body(struct fg_exchange *x);
 
 /* Begins, or answers at once that there is nobody to send it to. */
 void fg_forward_start(struct fg_exchange *x);
+/* It has its place at the service now. */
+void fg_forward_admitted(struct fg_exchange *x);
 /* Sends the request to x->target. */
 void fg_forward_call(struct fg_exchange *x);
 /* A deadline has passed, of the exchange or of a step of it. True: the exchange goes on with another try. */

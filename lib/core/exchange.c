@@ -63,8 +63,10 @@ fg_gateway_fini(struct fg_gateway *gw)
 		gw->spare = x->next;
 		free(x);
 	}
-	for (size_t i = 0; i < gw->config->service_count; i++)
+	for (size_t i = 0; i < gw->config->service_count; i++) {
 		free(gw->service_state[i].credit);
+		fg_admission_free(gw->service_state[i].admission);
+	}
 	free(gw->service_state);
 }
 
@@ -336,6 +338,8 @@ step_deadline(const struct fg_exchange *x)
 	switch (x->wait) {
 	case FG_WAIT_NONE:
 		return 0;
+	case FG_WAIT_PLACE:
+		return x->queued + service->admission.wait;
 	case FG_WAIT_CLIENT_BODY:
 	case FG_WAIT_CLIENT_READS:
 		return x->active + (service != NULL ? service->idle_timeout : FG_CLIENT_IDLE_USEC);
@@ -359,6 +363,8 @@ static enum fg_err
 step_error(const struct fg_exchange *x)
 {
 	switch (x->wait) {
+	case FG_WAIT_PLACE:
+		return FG_ERR_OVERLOADED;
 	case FG_WAIT_CLIENT_BODY:
 		return FG_ERR_REQUEST_TIMEOUT;
 	case FG_WAIT_CLIENT_READS:
@@ -395,7 +401,7 @@ fg_exchange_wait_for(struct fg_exchange *x, enum fg_wait wait)
 	fg_exchange_touch(x);
 	/* A running timer fires no later than it must when the new deadline lies behind the old one; when it may lie
 	   before, it is set anew: that of the whole exchange alone is far. */
-	if (was_idle || was_none || wait == FG_WAIT_NONE || wait == FG_WAIT_RESPONSE || x->service == NULL ||
+	if (was_idle || was_none || wait == FG_WAIT_NONE || wait == FG_WAIT_PLACE || wait == FG_WAIT_RESPONSE || x->service == NULL ||
 	    x->service->idle_timeout < x->service->response_timeout)
 		arm(x);
 }

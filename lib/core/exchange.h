@@ -168,8 +168,11 @@ struct fg_decision_trace {
 };
 
 /* What a step of the exchange waits for: names the deadline, and who is at fault when it passes. */
+enum fg_place { FG_PLACE_NONE, FG_PLACE_WAITED_FOR, FG_PLACE_HELD };
+
 enum fg_wait {
 	FG_WAIT_NONE,
+	FG_WAIT_PLACE,         /* a place at the service: overloaded */
 	FG_WAIT_CLIENT_BODY,   /* the client's next bytes of body: request_timeout */
 	FG_WAIT_SERVICE_READS, /* the service's taking the body: service_idle_timeout */
 	FG_WAIT_RESPONSE,      /* the response's head: service_timeout */
@@ -208,9 +211,15 @@ struct fg_exchange {
 	enum fg_terminal terminal;
 	const struct fg_identity *identity; /* who is calling; NULL: anonymous */
 	struct fg_str forward_target;     /* request target the service gets */
+	int64_t retry_after;              /* seconds, for an answer of 503; below 1: 1 */
 	enum fg_err reason;               /* of the answer: FG_OK when the service gave it */
 	size_t filter_at;                 /* next filter of the request side */
 	void **filter_ctx;                /* one a filter of the route; NULL where on_request did not run */
+
+	/* its place at the service (admission.h) */
+	enum fg_place place;
+	struct fg_exchange *queue_prev, *queue_next; /* while it is waited for */
+	fg_usec queued, waited;           /* monotonic: since when; for how long in all */
 
 	/* the try under way */
 	unsigned tries;                   /* so far */

@@ -294,14 +294,30 @@ answer_unavailable(struct fg_exchange *x, enum fg_err err, fg_usec wait)
 {
 	fg_usec seconds = (wait + FG_US_PER_S - 1) / FG_US_PER_S;
 
+	x->retry_after = seconds;
 	fg_exchange_refuse(x, err);
-	FG_ASSERT(fg_headers_set(&x->resp.headers, FG_STR("Retry-After"),
-	    fg_arena_u64(&x->arena, seconds > 1 ? (uint64_t)seconds : 1)) == FG_OK);
-	fg_engine_respond(x);
 }
 
 void
 fg_forward_start(struct fg_exchange *x)
+{
+	x->state = FG_X_FORWARDING;
+	switch (fg_admission_enter(x)) {
+	case FG_ADMITTED:
+		fg_forward_admitted(x);
+		break;
+	case FG_QUEUED:
+		x->waiting_on = "place";
+		fg_exchange_wait_for(x, FG_WAIT_PLACE);
+		break;
+	case FG_OVERLOADED:
+		fg_exchange_refuse(x, FG_ERR_OVERLOADED);
+		break;
+	}
+}
+
+void
+fg_forward_admitted(struct fg_exchange *x)
 {
 	fg_usec wait = 0;
 	enum fg_err err = fg_try_first(x, &wait);
@@ -310,7 +326,6 @@ fg_forward_start(struct fg_exchange *x)
 		answer_unavailable(x, err, wait);
 		return;
 	}
-	x->state = FG_X_FORWARDING;
 	x->called = fg_loop_clock(x->gw->loop)->mono;
 	fg_mirror_start(x);
 	fg_forward_call(x);
@@ -342,4 +357,5 @@ fg_forward_stop(struct fg_exchange *x)
 	x->call = NULL;
 	fg_try_stop(x);
 	fg_mirror_stop(x);
+	fg_admission_leave(x);
 }

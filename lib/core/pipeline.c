@@ -174,6 +174,10 @@ decide_terminal(struct fg_exchange *x)
 	x->terminal = FG_TERMINAL_FORWARD;
 	fg_exchange_trace(x, "forward", "to", FG_STR_FMT " as " FG_STR_FMT " " FG_STR_FMT, FG_STR_ARG(x->service->name),
 	    FG_STR_ARG(x->req.method), FG_STR_ARG(x->forward_target));
+	if (x->service->admission.most > 0)
+		fg_exchange_trace(x, "max-in-flight", "place", "one of %d; up to %d wait for %lld ms, of %s criticality",
+		    x->service->admission.most, x->service->admission.queue,
+		    (long long)(x->service->admission.wait / FG_US_PER_MS), fg_criticality_word(x->route->criticality));
 }
 
 /* Filters from filter_at on; next is what the one before said. */

@@ -175,5 +175,5 @@ fg_reply_problem(struct fg_exchange *x, enum fg_err reason)
 	/* Some of these statuses may be cached by default (RFC 9110 §15.1); what is wrong now may be mended soon. */
 	add(x, "Cache-Control", FG_STR("no-store"));
 	if (info->status == 503)
-		add(x, "Retry-After", FG_STR("1"));
+		add(x, "Retry-After", fg_arena_u64(&x->arena, x->retry_after > 1 ? (uint64_t)x->retry_after : 1));
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "core/admission.h"
 #include "core/breaker.h"
 #include "core/health.h"
 
@@ -100,6 +101,7 @@ struct fg_service {
 	const struct fg_service_breaker *breaker; /* NULL: none */
 	const struct fg_service_health *health;   /* NULL: none */
 	const struct fg_service_retry *retry;     /* NULL: none */
+	struct fg_admission_conf admission;
 	fg_usec connect_timeout;
 	fg_usec response_timeout; /* from the end of sending until the response's headers */
 	fg_usec idle_timeout;     /* between two bytes, either way */
@@ -110,6 +112,7 @@ struct fg_service {
 	bool tls_verify;
 	struct fg_str tls_ca, tls_certificate, tls_key, tls_name; /* files and a name; empty: none */
 	struct fg_target_state *state; /* of the service as a whole; as a target's */
+	int32_t number;                /* of that record, as a target's */
 	struct fg_stats_series *stats; /* set by fg_stats_attach(); NULL counts nothing */
 };
 
@@ -126,6 +129,7 @@ const struct fg_service *fg_split_pick(const struct fg_split *splits, size_t cou
 struct fg_service_state {
 	int64_t *credit; /* one a target: smooth weighted round-robin */
 	uint64_t random; /* of the next draw; any number at first */
+	struct fg_admission *admission; /* owned; NULL until one is needed */
 };
 
 /* Targets that a request has been sent to. */

@@ -185,7 +185,9 @@ attach(struct fg_targets *targets, struct fg_str service, struct fg_str url, uin
 static void
 attach_service(struct fg_targets *targets, struct fg_service *service, uint64_t generation)
 {
-	(void)attach(targets, service->name, FG_STR_NONE, generation, &service->state);
+	uint32_t own = attach(targets, service->name, FG_STR_NONE, generation, &service->state);
+
+	service->number = own == FG_NAME_NONE ? NUMBER_NONE : (int32_t)own;
 	for (size_t i = 0; i < service->target_count; i++) {
 		struct fg_target *target = &service->targets[i];
 		uint32_t number = attach(targets, service->name, target->url, generation, &target->state);
@@ -267,4 +269,31 @@ fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *st
 	if (targets == NULL || stats == NULL || target->number == NUMBER_NONE)
 		return 0;
 	return fg_targets_count_in_flight(targets, stats, (uint32_t)target->number);
+}
+
+bool
+fg_targets_is_shared(const struct fg_targets *targets, const struct fg_service *service)
+{
+	return targets != NULL && service->number != NUMBER_NONE;
+}
+
+bool
+fg_targets_admit(struct fg_targets *targets, const struct fg_stats *stats, unsigned slot, const struct fg_service *service,
+    unsigned most)
+{
+	_Atomic uint16_t *mine = &row_of(targets, slot)[service->number];
+
+	atomic_fetch_add(mine, 1);
+	/* Of two workers that do this at once, one at least sees the other's. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (fg_targets_count_in_flight(targets, stats, (uint32_t)service->number) <= most)
+		return true;
+	atomic_fetch_sub(mine, 1);
+	return false;
+}
+
+void
+fg_targets_dismiss(struct fg_targets *targets, unsigned slot, const struct fg_service *service)
+{
+	atomic_fetch_sub(&row_of(targets, slot)[service->number], 1);
 }

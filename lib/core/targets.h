@@ -37,6 +37,8 @@ struct fg_target_state {
 	/* of a service */
 	_Atomic int64_t retry_credit;    /* thousandths of a retry; 0 stands for what a service begins with */
 	_Atomic uint64_t retries, retries_refused, mirrored, mirrors_dropped;
+	_Atomic uint64_t queued, shed;   /* waited for a place; were refused one */
+	_Atomic uint64_t hungry;         /* which worker has the next place to itself (admission.c) */
 };
 
 /* As fg_stats_create(), fg_stats_join() and fg_stats_open(). count: of services and targets together. */
@@ -62,6 +64,13 @@ void fg_targets_enter(struct fg_targets *targets, unsigned slot, const struct fg
 void fg_targets_leave(struct fg_targets *targets, unsigned slot, const struct fg_target *target);
 /* How many are in flight in the whole pool. */
 unsigned fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *target);
+
+/* Whether the pool counts what is in flight to the service as a whole; else the worker counts alone. */
+bool fg_targets_is_shared(const struct fg_targets *targets, const struct fg_service *service);
+/* One more in flight to the service as a whole, unless `most` are; exact over all workers. fg_targets_dismiss() ends it. */
+FG_MUST_CHECK bool fg_targets_admit(struct fg_targets *targets, const struct fg_stats *stats, unsigned slot,
+    const struct fg_service *service, unsigned most);
+void fg_targets_dismiss(struct fg_targets *targets, unsigned slot, const struct fg_service *service);
 
 /* For metrics and `faregate status`: the targets of the configuration in use. */
 void fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);

@@ -128,6 +128,18 @@ get_mirrors_dropped(const struct view *view)
 	return atomic_load(&view->state->mirrors_dropped);
 }
 
+static uint64_t
+get_queued(const struct view *view)
+{
+	return atomic_load(&view->state->queued);
+}
+
+static uint64_t
+get_shed(const struct view *view)
+{
+	return atomic_load(&view->state->shed);
+}
+
 static const struct {
 	const char *name, *type, *help;
 	uint64_t (*get)(const struct view *view);
@@ -149,6 +161,9 @@ static const struct {
     {"faregate_mirrored_total", "counter", "Copies of requests that were sent to a service.", get_mirrored, true},
     {"faregate_mirrors_dropped_total", "counter", "Copies that were not: too many in flight, or too large a body.",
 	get_mirrors_dropped, true},
+    {"faregate_service_places_in_use", "gauge", "Requests that hold one of a service's max-in-flight places.", get_in_flight, true},
+    {"faregate_service_queued_total", "counter", "Requests that had to wait for a place.", get_queued, true},
+    {"faregate_service_shed_total", "counter", "Requests refused because the queue for a place was full.", get_shed, true},
 };
 
 static void

@@ -9,6 +9,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/load.c tests/e2e/load.h \
 	tests/support/fcgi_peer.c tests/support/fcgi_peer.h \
 	tests/e2e/access_test.c \
+	tests/e2e/admission_test.c \
 	tests/e2e/certificate_test.c \
 	tests/e2e/answer_test.c \
 	tests/e2e/body_test.c \

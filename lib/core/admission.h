@@ -1,0 +1,44 @@
+/*
+ * How many requests a service is given at a time (`max-in-flight`), so that one that is slow takes neither the pool nor, by
+ * its own queues, itself.
+ *
+ * The number holds for the whole pool, exactly: a worker first counts the newcomer in its row of the shared records
+ * (targets.h), then adds up all rows, and takes it back when that is too many. A worker that dies leaves no place behind, for
+ * its row counts no longer. What finds no place waits in its worker, the more critical routes first, then who came first.
+ * A place that comes free in the worker is taken at once; one that comes free in another within POLL_US. A worker whose
+ * oldest has waited for HUNGRY_MS has the next place to itself, so that no worker is left out.
+ */
+#ifndef FG_CORE_ADMISSION_H
+#define FG_CORE_ADMISSION_H
+
+#include "base/assert.h"
+#include "base/clock.h"
+
+struct fg_admission;
+struct fg_exchange;
+
+/* Of a route, when there is no room for all. */
+enum fg_criticality { FG_CRITICALITY_LOW, FG_CRITICALITY_NORMAL, FG_CRITICALITY_HIGH, FG_CRITICALITY_COUNT };
+
+struct fg_admission_conf {
+	int most;     /* requests in flight, of the whole pool; 0: any number */
+	int queue;    /* that wait for a place, of the whole pool; each worker has its share, rounded up */
+	fg_usec wait; /* at most */
+};
+
+enum fg_admitted {
+	FG_ADMITTED,
+	FG_QUEUED,     /* fg_forward_admitted() follows, unless fg_admission_leave() comes first */
+	FG_OVERLOADED, /* no place, and no room to wait */
+};
+
+/* As the configuration has it. */
+const char *fg_criticality_word(enum fg_criticality criticality);
+/* A place at x->service. One that waits and is less critical may lose its room to x: it is refused as overloaded. */
+FG_MUST_CHECK enum fg_admitted fg_admission_enter(struct fg_exchange *x);
+/* x is through with the service, or waits no longer. Any number of times. */
+void fg_admission_leave(struct fg_exchange *x);
+/* A worker's queue at a service; nobody waits. NULL is fine. */
+void fg_admission_free(struct fg_admission *admission);
+
+#endif

@@ -2,9 +2,6 @@
  * A web server that does not keep the rules: truncated, oversized and interleaved records, wrong ids, parameters without
  * end, aborts. Whatever comes, the worker lives, nothing leaks, and the next request is served.
  */
-#include <linux/sockios.h>
-#include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -129,21 +126,6 @@ requests_one_behind_another(void)
 	fcgi_close(&peer);
 }
 
-/* The worker has read all that was sent. */
-static bool
-is_taken(struct fcgi_peer *peer)
-{
-	int unread = 1;
-
-	for (int ms = 0; unread > 0 && ms < peer->patience_ms; ms++) {
-		if (ioctl(peer->fd, SIOCOUTQ, &unread) != 0)
-			return false;
-		if (unread > 0)
-			poll(NULL, 0, 1);
-	}
-	return unread == 0;
-}
-
 /*
  * The next request comes in pieces while the one before is with the service: wherever it is cut, it waits for its turn. The
  * worker has begun to read it before the first answer (its first record is behind the first request in one write).
@@ -169,11 +151,10 @@ a_request_in_pieces_behind_another(void)
 		n = first + (size_t)recv(pair[1], records + first, sizeof(records) - first, 0);
 		close(pair[0]);
 		close(pair[1]);
-
 		connect_peer(&peer);
 		/* The first record alone, so that the worker waits for the rest by its poller, which then is still on. */
 		fcgi_send(&peer, records, 16);
-		CU_ASSERT(is_taken(&peer));
+		CU_ASSERT(fcgi_is_taken(&peer));
 		fcgi_send(&peer, records + 16, first - 16 + cut);
 		CU_ASSERT(gate_wait_waiting(&go_on, 1));
 		fcgi_send(&peer, records + first + cut, n - first - cut);

@@ -2,10 +2,12 @@
 #include "support/fcgi_peer.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -53,6 +55,20 @@ fcgi_send(struct fcgi_peer *peer, const void *bytes, size_t len)
 		}
 	}
 	return true;
+}
+
+bool
+fcgi_is_taken(const struct fcgi_peer *peer)
+{
+	int unread = 1;
+
+	for (int ms = 0; unread > 0 && ms < peer->patience_ms; ms++) {
+		if (ioctl(peer->fd, SIOCOUTQ, &unread) != 0)
+			return false;
+		if (unread > 0)
+			poll(NULL, 0, 1);
+	}
+	return unread == 0;
 }
 
 bool

@@ -36,6 +36,8 @@ struct fcgi_answer {
 bool fcgi_open(struct fcgi_peer *peer, const char *unix_path, int patience_ms);
 void fcgi_close(struct fcgi_peer *peer);
 bool fcgi_send(struct fcgi_peer *peer, const void *bytes, size_t len);
+/* True once the other side has read all that was sent; false after the patience. */
+bool fcgi_is_taken(const struct fcgi_peer *peer);
 /* One record. padding: that many bytes behind it. */
 bool fcgi_record(struct fcgi_peer *peer, unsigned type, unsigned id, const void *content, size_t len, unsigned padding);
 bool fcgi_begin(struct fcgi_peer *peer, unsigned id, unsigned role, bool keep);

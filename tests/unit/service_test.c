@@ -299,6 +299,9 @@ wrong_shares(void)
 static void
 wrong_keys(void)
 {
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, max-in-flight: 0}, b: {targets: http://x, max-in-flight: {queue: 1}}}\n",
+	    "f:2:50: services.a.max-in-flight: expected a number from 1 to 60000, found \"0\"\n"
+	    "f:2:77: services.b.max-in-flight: requests is missing\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hash-by: ip, retry: {on: [conect, 200], budget: 20}}}\n",
 	    "f:2:61: services.a.retry.on[0]: \"conect\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"
 	    "f:2:69: services.a.retry.on[1]: \"200\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"

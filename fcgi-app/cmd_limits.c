@@ -1,6 +1,6 @@
 /*
- * faregate limits show, reset: what somebody has left of each limit, and a new start. Looks where the pool counts: in Redis,
- * or in the memory of the pool that runs on this host.
+ * faregate limits show, reset, top: what somebody has left of each limit, a new start, and whom limits refuse. Looks where the
+ * pool counts: in Redis, or in the memory of the pool that runs on this host.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -22,17 +22,19 @@
 enum { MOST_ROWS = 4096, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
 #define PATIENCE_US (5 * FG_US_PER_S) /* for Redis to be reached and to answer */
 
-static const char usage[] = "usage: faregate limits show|reset [-c FILE] [--limit NAME] [--json] VALUE...\n";
+static const char usage[] = "usage: faregate limits show|reset [-c FILE] [--limit NAME] [--json] VALUE...\n"
+			     "       faregate limits top [-c FILE] [--json]\n";
 
 static const char help[] =
     "\n"
     "show: what VALUE (a consumer, an address, whatever limits count by) has left of each limit.\n"
     "reset: lets VALUE begin anew.\n"
+    "top: whom limits refused most on this host in the last minutes, by the KEY that show says of a value.\n"
     "A limit that counts by several variables takes as many values, in their order.\n"
     "\n"
     "  -c FILE        the configuration\n"
     "  --limit NAME   of this limit alone\n"
-    "  --json         for programs (show)\n"
+    "  --json         for programs (show, top)\n"
     "\n"
     "Exit status: 0 done, 1 no such limit, 2 usage, 3 the store or the configuration cannot be had.\n";
 
@@ -40,7 +42,7 @@ struct asked {
 	const char *file, *limit;
 	struct fg_str values[FG_MAX_LIMIT_PARTS];
 	size_t value_count;
-	bool json, is_reset;
+	bool json, is_reset, is_top;
 };
 
 /* One limit of one key: the policy's own numbers, or those of an override. */
@@ -97,6 +99,10 @@ parse_arguments(struct asked *asked, int argc, char **argv, bool *is_over)
 		}
 	}
 	asked->is_reset = optind < argc && strcmp(argv[optind], "reset") == 0;
+	asked->is_top = argc - optind == 1 && strcmp(argv[optind], "top") == 0;
+	*is_over = !asked->is_top;
+	if (asked->is_top)
+		return FG_EXIT_OK;
 	if (argc - optind < 2 || argc - optind > 1 + FG_MAX_LIMIT_PARTS ||
 	    (!asked->is_reset && strcmp(argv[optind], "show") != 0)) {
 		fputs(usage, stderr);
@@ -191,11 +197,10 @@ visit_redis(struct session *session)
 }
 
 static int
-visit_memory(struct session *session)
+open_memory(struct session *session)
 {
 	char *path = fg_pidfile_beside(session->config->pid_file, ".limits");
 	enum fg_err err = fg_shared_open(&session->shared, path, &fg_limit_memory_kind);
-	struct fg_clock clock;
 
 	/* It is there: to be written to, it is mapped anew. */
 	if (err == FG_OK && session->asked->is_reset) {
@@ -208,6 +213,17 @@ visit_memory(struct session *session)
 	if (err != FG_OK)
 		return FG_EXIT_ENVIRONMENT;
 	fg_limit_memory_init(&session->memory, session->shared.p);
+	return FG_EXIT_OK;
+}
+
+static int
+visit_memory(struct session *session)
+{
+	struct fg_clock clock;
+	int status = open_memory(session);
+
+	if (status != FG_EXIT_OK)
+		return status;
 	fg_clock_read(&clock);
 	for (size_t i = 0; i < session->count; i++) {
 		if (session->asked->is_reset)
@@ -245,15 +261,15 @@ format_by(struct session *session, const struct row *row)
 static void
 print_text(struct session *session)
 {
-	printf("%-24s %-28s %12s %12s %12s\n", "LIMIT", "BY", "LEFT", "OF", "ALL AGAIN IN");
+	printf("%-24s %-28s %12s %12s %12s  %s\n", "LIMIT", "BY", "LEFT", "OF", "ALL AGAIN IN", "KEY");
 	for (size_t i = 0; i < session->count; i++) {
 		const struct row *row = &session->rows[i];
 		struct fg_str by = format_by(session, row);
 
 		if (is_shown(row))
-			printf("%-24.*s %-28.*s %12lld %12lld %11llds\n", FG_STR_ARG(row->policy->policy.name), FG_STR_ARG(by),
+			printf("%-24.*s %-28.*s %12lld %12lld %11llds  %016llx\n", FG_STR_ARG(row->policy->policy.name), FG_STR_ARG(by),
 			    (long long)row->ask.result.remaining, (long long)row->ask.result.limit,
-			    (long long)((row->ask.result.reset + FG_US_PER_S - 1) / FG_US_PER_S));
+			    (long long)((row->ask.result.reset + FG_US_PER_S - 1) / FG_US_PER_S), (unsigned long long)row->ask.key.v[0]);
 	}
 }
 
@@ -275,12 +291,59 @@ print_json(struct session *session)
 		fg_buf_add_json(&out, row->policy->policy.name);
 		fg_buf_add(&out, FG_STR("\",\"by\":\""));
 		fg_buf_add_json(&out, format_by(session, row));
-		fg_buf_printf(&out, "\",\"remaining\":%lld,\"of\":%lld,\"reset_ms\":%lld}", (long long)row->ask.result.remaining,
-		    (long long)row->ask.result.limit, (long long)((row->ask.result.reset + FG_US_PER_MS - 1) / FG_US_PER_MS));
+		fg_buf_printf(&out, "\",\"remaining\":%lld,\"of\":%lld,\"reset_ms\":%lld,\"key\":\"%016llx\"}",
+		    (long long)row->ask.result.remaining, (long long)row->ask.result.limit,
+		    (long long)((row->ask.result.reset + FG_US_PER_MS - 1) / FG_US_PER_MS), (unsigned long long)row->ask.key.v[0]);
 	}
 	fg_buf_add(&out, FG_STR("]\n"));
 	fwrite(out.p, 1, out.len, stdout);
 	fg_buf_fini(&out);
+}
+
+/* ---- whom they refuse */
+
+static struct fg_str
+policy_named(const struct session *session, uint64_t name)
+{
+	const struct fg_policies *policies = fg_config_policies(session->config, &fg_filter_limits);
+
+	for (size_t i = 0; i < policies->count; i++) {
+		const struct fg_policy *policy = policies->v[i];
+
+		if (fg_limit_top_name(policy->name) == name)
+			return policy->name;
+	}
+	return FG_STR("(of another configuration)");
+}
+
+static int
+print_top(struct session *session)
+{
+	struct fg_limit_top_entry top[FG_LIMIT_TOP];
+	int status = open_memory(session);
+	size_t count;
+
+	if (status != FG_EXIT_OK)
+		return status;
+	count = fg_limit_top_read(session->memory.top, top);
+	fg_shared_close(&session->shared, false);
+	if (session->asked->json)
+		putchar('[');
+	else
+		printf("%-28s %-16s %10s %10s\n", "LIMIT", "KEY", "REFUSED", "AT LEAST");
+	for (size_t i = 0; i < count; i++) {
+		struct fg_str name = policy_named(session, top[i].limit);
+		unsigned long long key = top[i].key, most = top[i].refused, least = most - top[i].excess;
+
+		if (session->asked->json)
+			printf("%s{\"limit\":\"%.*s\",\"key\":\"%016llx\",\"refused\":%llu,\"at_least\":%llu}", i > 0 ? "," : "",
+			    FG_STR_ARG(name), key, most, least);
+		else
+			printf("%-28.*s %016llx %10llu %10llu\n", FG_STR_ARG(name), key, most, least);
+	}
+	if (session->asked->json)
+		printf("]\n");
+	return FG_EXIT_OK;
 }
 
 static int
@@ -288,6 +351,8 @@ run(struct session *session)
 {
 	int status;
 
+	if (session->asked->is_top)
+		return print_top(session);
 	find_rows(session);
 	if (session->count == 0) {
 		fprintf(stderr, "faregate: there is no limit %s that counts by %zu value%s\n",

@@ -43,6 +43,7 @@ struct fg_limit_shared {
 	uint64_t secret[2]; /* drawn when the memory is made: mixed into where keys have their places */
 	_Atomic uint64_t blocks; /* mixed into the keys of what is refused: another number forgets them all */
 	struct stripe stripes[STRIPES];
+	struct fg_limit_top top;
 	/* Then: struct place[keys], struct log_place[keys / KEYS_PER_LOG]; a stripe has a row of each. */
 };
 
@@ -94,6 +95,7 @@ init_shared(void *p, size_t size)
 	atomic_store(&shared->hosts_alive, 1);
 	for (size_t i = 0; i < STRIPES; i++)
 		init_lock(&shared->stripes[i].lock);
+	init_lock(&shared->top.lock);
 }
 
 static bool
@@ -115,6 +117,7 @@ void
 fg_limit_memory_init(struct fg_limit_memory *memory, void *shared)
 {
 	memory->shared = shared;
+	memory->top = &memory->shared->top;
 	memory->stripe_places = (unsigned)(memory->shared->keys / STRIPES);
 	memory->stripe_logs = memory->stripe_places / KEYS_PER_LOG;
 }

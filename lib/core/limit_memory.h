@@ -11,10 +11,12 @@
 
 #include "base/shared.h"
 #include "core/limit_store.h"
+#include "core/limit_top.h"
 
 /* In a worker: where things are in the shared memory. */
 struct fg_limit_memory {
 	struct fg_limit_shared *shared; /* borrowed */
+	struct fg_limit_top *top;       /* within it */
 	unsigned stripe_places, stripe_logs;
 };
 

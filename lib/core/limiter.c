@@ -162,6 +162,11 @@ void
 fg_limiter_count(struct fg_limiter *limiter, const struct fg_limit_job *job)
 {
 	fg_limit_counts_add(limiter->counts, job);
+	for (size_t i = 0; i < job->count; i++)
+		if (!job->asks[i].result.allowed && job->one[i].decided_by != FG_LIMIT_NOT_ASKED &&
+		    job->one[i].decided_by != FG_LIMIT_BY_NOBODY)
+			fg_limit_top_add(limiter->memory.top, fg_limit_top_name(job->one[i].policy->policy.name), job->asks[i].key.v[0],
+			    fg_loop_clock(limiter->gw->loop)->mono);
 }
 
 /* ---- deciding */

@@ -25,6 +25,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/limit_counts.c lib/core/limit_counts.h \
 	lib/core/limit_headers.c lib/core/limit_headers.h \
 	lib/core/limiter.c lib/core/limiter.h \
+	lib/core/limit_top.c lib/core/limit_top.h \
 	lib/core/limit_memory.c lib/core/limit_memory.h \
 	lib/core/limit_redis.c lib/core/limit_redis.h \
 	lib/core/log_sink.c lib/core/log_sink.h \

@@ -287,7 +287,7 @@ limits_are_shown_and_reset(void)
 	CU_ASSERT_EQUAL(ask_for(front, "/plans?plan=gold")->status, 200);
 	CU_ASSERT_EQUAL(bed_run(&stage.bed, &said, show), 0);
 	CU_ASSERT(strstr(said, "{\"limit\":\"three\",\"by\":\"query:k\",\"remaining\":0,\"of\":3,\"reset_ms\":3") != NULL);
-	CU_ASSERT(strstr(said, "{\"limit\":\"shared\",\"by\":\"query:k\",\"remaining\":4,\"of\":4,\"reset_ms\":0}") != NULL);
+	CU_ASSERT(strstr(said, "{\"limit\":\"shared\",\"by\":\"query:k\",\"remaining\":4,\"of\":4,\"reset_ms\":0,\"key\":\"") != NULL);
 	CU_ASSERT(strstr(said, "{\"limit\":\"plans\",\"by\":\"query:k; query:plan=gold\",\"remaining\":2,\"of\":3,") != NULL);
 	CU_ASSERT(strstr(said, "black") == NULL);
 	free(said);
@@ -295,6 +295,31 @@ limits_are_shown_and_reset(void)
 	free(said);
 	CU_ASSERT_EQUAL(ask_for(front, "/three")->status, 200);
 	CU_ASSERT_EQUAL(bed_run(&stage.bed, &said, unknown), 1);
+	free(said);
+}
+
+/* Who is refused stands in the sample by the hash that `show` says, and nowhere by name. */
+static void
+who_is_refused_most(void)
+{
+	char key[24], *said, *line, hash[17];
+	const char *show[] = {bed_program(), "limits", "show", "-c", stage.bed.config, "--json", "--limit", "three", key, NULL};
+	const char *top[] = {bed_program(), "limits", "top", "-c", stage.bed.config, "--json", NULL};
+
+	turn(true);
+	snprintf(key, sizeof(key), "%u", turn(false));
+	for (int i = 0; i < 40; i++)
+		(void)ask_for(stage.fronts[0], "/three");
+	CU_ASSERT_EQUAL(bed_run(&stage.bed, &said, show), 0);
+	line = strstr(said, "\"key\":\"");
+	CU_ASSERT_FATAL(line != NULL);
+	snprintf(hash, sizeof(hash), "%s", line + 7);
+	free(said);
+	CU_ASSERT_EQUAL(bed_run(&stage.bed, &said, top), 0);
+	line = strstr(said, hash);
+	CU_ASSERT_FATAL(line != NULL);
+	CU_ASSERT(strncmp(line - 24, "{\"limit\":\"three\",\"key\":\"", 24) == 0);
+	CU_ASSERT(strtoul(line + 28, NULL, 10) >= 30 && strtoul(line + 28, NULL, 10) <= 37);
 	free(said);
 }
 
@@ -380,6 +405,7 @@ suite_limits(void)
 	ADD_SCENE(suite, an_absent_variable_is_the_address);
 	ADD_SCENE(suite, explain_does_not_count);
 	ADD_SCENE(suite, limits_are_shown_and_reset);
+	ADD_SCENE(suite, who_is_refused_most);
 	ADD_SCENE(suite, a_place_is_given_back);
 	ADD_SCENE(suite, a_place_outlives_its_lease_while_it_is_held);
 	ADD_SCENE(suite, a_dead_worker_gives_back);

@@ -341,6 +341,66 @@ one_worker_is_due(void)
 	fg_shared_close(&shared, false);
 }
 
+/* ---- whom limits refuse */
+
+static const struct fg_limit_top_entry *
+find_top(const struct fg_limit_top_entry *top, size_t count, uint64_t key)
+{
+	for (size_t i = 0; i < count; i++)
+		if (top[i].key == key)
+			return &top[i];
+	return NULL;
+}
+
+/* One in ten among ten thousand that come once each. */
+static void
+who_is_refused_most_is_there(void)
+{
+	struct fg_limit_top_entry top[FG_LIMIT_TOP];
+	const struct fg_limit_top_entry *found;
+	size_t count;
+
+	make_memory(64);
+	for (uint64_t i = 0; i < 10000; i++)
+		fg_limit_top_add(memory.top, 5, i % 10 == 0 ? 7 : 1000 + i, START);
+	count = fg_limit_top_read(memory.top, top);
+	CU_ASSERT_EQUAL(count, FG_LIMIT_TOP);
+	found = find_top(top, count, 7);
+	CU_ASSERT_FATAL(found == &top[0]);
+	CU_ASSERT(found->limit == 5 && found->refused >= 1000 && found->refused - found->excess <= 1000);
+	for (size_t i = 1; i < count; i++)
+		CU_ASSERT(top[i].refused <= top[i - 1].refused && top[i].refused - top[i].excess >= 1);
+	/* A minute later it counts half. */
+	fg_limit_top_add(memory.top, 5, 7, START + 60 * S);
+	count = fg_limit_top_read(memory.top, top);
+	CU_ASSERT(top[0].key == 7 && top[0].refused >= 501 && top[0].refused < 1000);
+	fg_shared_close(&shared, true);
+}
+
+static void
+die_counting(void *arg)
+{
+	struct fg_limit_top *top = arg;
+
+	pthread_mutex_lock(&top->lock);
+	raise(SIGKILL);
+}
+
+static void
+a_dead_worker_does_not_end_the_sample(void)
+{
+	struct fg_limit_top_entry top[FG_LIMIT_TOP];
+	int status;
+
+	make_memory(64);
+	waitpid(begin_process(die_counting, memory.top), &status, 0);
+	CU_ASSERT(WIFSIGNALED(status));
+	fg_limit_top_add(memory.top, 5, 7, START);
+	CU_ASSERT_EQUAL(fg_limit_top_read(memory.top, top), 1);
+	CU_ASSERT(top[0].limit == 5 && top[0].key == 7 && top[0].refused == 1 && top[0].excess == 0);
+	fg_shared_close(&shared, true);
+}
+
 void
 suite_limit_memory(void)
 {
@@ -356,4 +416,6 @@ suite_limit_memory(void)
 	ADD_TEST(suite, what_is_refused_takes_free_places_first);
 	ADD_TEST(suite, a_record_is_reset);
 	ADD_TEST(suite, one_worker_is_due);
+	ADD_TEST(suite, who_is_refused_most_is_there);
+	ADD_TEST(suite, a_dead_worker_does_not_end_the_sample);
 }

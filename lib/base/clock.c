@@ -101,12 +101,12 @@ fg_clock_parse_rfc3339(struct fg_str text, fg_usec *wall)
 	return true;
 }
 
+static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
 int
 fg_clock_format_http_date(fg_usec wall, char *buf)
 {
 	static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char months[12][4] = {
-	    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	time_t seconds = (time_t)(wall / FG_US_PER_S);
 	struct tm tm;
 
@@ -114,4 +114,21 @@ fg_clock_format_http_date(fg_usec wall, char *buf)
 	gmtime_r(&seconds, &tm);
 	return snprintf(buf, 32, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
 	    months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+bool
+fg_clock_parse_http_date(struct fg_str text, fg_usec *wall)
+{
+	enum { LEN = sizeof("Sun, 06 Nov 1994 08:49:37 GMT") - 1 };
+	char iso[32], again[32];
+	int month = 0, len;
+
+	if (text.len != LEN)
+		return false;
+	while (month < 12 && memcmp(text.p + 8, months[month], 3) != 0)
+		month++;
+	len = snprintf(iso, sizeof(iso), "%.4s-%02d-%.2sT%.8sZ", text.p + 12, month + 1, text.p + 5, text.p + 17);
+	/* What does not come out the same was no such date, or of another day of the week. */
+	return month < 12 && fg_clock_parse_rfc3339((struct fg_str){iso, (size_t)len}, wall) &&
+	    fg_clock_format_http_date(*wall, again) == LEN && memcmp(again, text.p, LEN) == 0;
 }

@@ -34,5 +34,7 @@ int fg_clock_format_rfc3339(fg_usec wall, char *buf);
 bool fg_clock_parse_rfc3339(struct fg_str text, fg_usec *wall);
 /* "Tue, 24 Nov 2026 20:07:49 GMT" (RFC 9110 §5.6.7); buf takes 32 bytes. Returns the length. */
 int fg_clock_format_http_date(fg_usec wall, char *buf);
+/* The same back. False on anything else, the two obsolete forms among it. */
+bool fg_clock_parse_http_date(struct fg_str text, fg_usec *wall);
 
 #endif

@@ -156,6 +156,8 @@ take_credit(const struct fg_service *service)
 {
 	int64_t credit = atomic_load_explicit(&service->state->retry_credit, memory_order_relaxed);
 
+	if (service->retry->budget == 0)
+		return false;
 	do {
 		if (credit + CREDIT_FIRST < RETRY)
 			return false;
@@ -240,6 +242,21 @@ is_wanted(const struct fg_exchange *x, enum fg_failure failure)
 	return fg_failure_set_has(&conf->on, failure);
 }
 
+/* How long a service asks to be left alone (RFC 9110 §10.2.3): seconds or a date; what is neither, for ever. */
+static fg_usec
+read_retry_after(const struct fg_exchange *x, struct fg_str value)
+{
+	fg_usec until;
+	uint64_t seconds;
+
+	if (fg_str_to_u64(value, &seconds))
+		return seconds > RETRY_AFTER_MOST / FG_US_PER_S ? INT64_MAX : (fg_usec)seconds * FG_US_PER_S;
+	if (!fg_clock_parse_http_date(value, &until))
+		return INT64_MAX;
+	until -= fg_loop_clock(x->gw->loop)->wall;
+	return until > 0 ? until : 0;
+}
+
 /* How long until the next try; -1: the service wants to be left alone for longer. */
 static fg_usec
 backoff(struct fg_exchange *x, enum fg_failure failure)
@@ -248,17 +265,15 @@ backoff(struct fg_exchange *x, enum fg_failure failure)
 	struct fg_service_state *state = &x->gw->service_state[x->service->index];
 	fg_usec most = conf->backoff, asked = 0;
 	const struct fg_header *header = fg_headers_find(&x->resp.headers, FG_STR("Retry-After"));
-	uint64_t seconds;
 
 	for (unsigned i = 1; i < x->tries && most < conf->backoff_most; i++)
 		most *= 2;
 	if (most > conf->backoff_most)
 		most = conf->backoff_most;
-	if (failure == FG_FAILURE_STATUS && header != NULL) {
-		if (!fg_str_to_u64(header->value, &seconds) || seconds > RETRY_AFTER_MOST / FG_US_PER_S)
-			return -1;
-		asked = (fg_usec)seconds * FG_US_PER_S;
-	}
+	if (failure == FG_FAILURE_STATUS && header != NULL)
+		asked = read_retry_after(x, header->value);
+	if (asked > RETRY_AFTER_MOST)
+		return -1;
 	most = (fg_usec)(fg_service_draw(state) % (uint64_t)(most + 1));
 	return most > asked ? most : asked;
 }

@@ -1,6 +1,8 @@
 /* Tries one by one: what each of them waits for, that it is counted once however it ends, and what copies count for. */
 #include <stdatomic.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "e2e/e2e.h"
 #include "e2e/load.h"
 
@@ -52,6 +54,18 @@ say_busy_for_a_second(struct played_conn *conn, struct played_request *request)
 	say_reply(conn, 503, "Retry-After: 1\r\n", "busy");
 }
 
+/* Over already, and in an hour. */
+static void
+say_busy_until(struct played_conn *conn, struct played_request *request)
+{
+	char header[64] = "Retry-After: ";
+	bool is_late = strstr(request->target, "late") != NULL;
+	int len = 13 + fg_clock_format_http_date((time(NULL) + (is_late ? 3600 : -1)) * FG_US_PER_S, header + 13);
+
+	snprintf(header + len, sizeof(header) - (size_t)len, "\r\n");
+	say_reply(conn, 503, header, "busy");
+}
+
 static void
 say_garbage(struct played_conn *conn, struct played_request *request)
 {
@@ -82,7 +96,8 @@ tear_answer_at_once(struct played_conn *conn, struct played_request *request)
 }
 
 #define FAILING_PARTS \
-	{"/failing/busy", say_busy, false}, {"/failing/soon", say_busy_for_a_second, false}, \
+	{"/never/busy", say_busy, false}, {"/failing/early", say_busy_until, false}, {"/failing/late", say_busy_until, false}, \
+	    {"/failing/busy", say_busy, false}, {"/failing/soon", say_busy_for_a_second, false}, \
 	    {"/failing/garbage", say_garbage, false}, {"/failing/torn", tear_answer, false}, \
 	    {"/failing/cut", tear_answer_at_once, false}, \
 	    {"/failing/reset", reset_at_once, false}, {"/failing/mute", say_nothing, false}
@@ -116,6 +131,7 @@ init(void)
 	    "    response-timeout: 200ms\n"
 	    "    retry: {attempts: 3, budget: 100%%, backoff: 1ms}\n"
 	    "    breaker: {failures: 10000, open-for: 60s}\n"
+	    "  never: {targets: [\"http://127.0.0.1:%d\", \"http://127.0.0.1:%d\"], retry: {attempts: 3, budget: 0%%}}\n"
 	    "  narrow:\n"
 	    "    targets: [{url: \"http://127.0.0.1:%d\", max-connections: 1}]\n"
 	    "    retry: {attempts: 2, backoff: 1ms}\n"
@@ -127,9 +143,10 @@ init(void)
 	    "  lazy: {path: /lazy/*, service: lazy, strip-prefix: /lazy}\n"
 	    "  impatient: {path: /impatient/*, service: impatient, strip-prefix: /impatient, timeout: 60s}\n"
 	    "  failing: {path: /failing/*, service: failing}\n"
+	    "  never: {path: /never/*, service: never}\n"
 	    "  narrow: {path: /narrow/*, service: narrow, strip-prefix: /narrow}\n"
 	    "  mirrored: {path: /mirrored/*, service: plain, mirror: {service: shadow}, strip-prefix: /mirrored}\n",
-	    a, b, a, b, a, b, a, b, a);
+	    a, b, a, b, a, b, a, b, a, b, a);
 	return 0;
 }
 
@@ -177,6 +194,19 @@ one_place_is_enough_to_try_again(void)
 	}
 }
 
+static void
+no_budget_is_no_retry(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply = get(front, "/never/busy");
+
+		CHECK(front, reply->status == 503);
+		CHECK(front, bed_log_says(&stage.bed, reply->id, "route", "never"));
+	}
+	CU_ASSERT_EQUAL(bed_metric(stage.fronts[0], "faregate_retries_total{service=\"never\"}"), 0);
+	CU_ASSERT_EQUAL(bed_metric(stage.fronts[0], "faregate_retries_refused_total{service=\"never\"}"), 2);
+}
+
 static double
 failing_metric(const char *name)
 {
@@ -221,6 +251,8 @@ each_try_counts_once(void)
 	    {"GET", "/failing/garbage", 1, 1},
 	    {"GET", "/failing/torn", 1, 1},
 	    {"GET", "/failing/cut", 3, 3},
+	    {"GET", "/failing/early", 3, 3},
+	    {"GET", "/failing/late", 1, 1},
 	    {"POST", "/failing/cut", 1, 1},
 	    {"POST", "/failing/busy", 1, 1},
 	    {"POST", "/failing/reset", 1, 1},
@@ -309,6 +341,7 @@ suite_tries(void)
 	ADD_SCENE(suite, a_body_sent_again_is_answered_in_time);
 	ADD_SCENE(suite, a_second_try_has_its_deadlines);
 	ADD_SCENE(suite, one_place_is_enough_to_try_again);
+	ADD_SCENE(suite, no_budget_is_no_retry);
 	ADD_SCENE(suite, each_try_counts_once);
 	ADD_SCENE(suite, a_storm_of_failures_leaves_nothing_in_flight);
 	ADD_SCENE(suite, copies_tell_the_breaker_what_they_met);

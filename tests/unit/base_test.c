@@ -185,12 +185,20 @@ addresses(void)
 static void
 dates(void)
 {
+	static const char *const no_dates[] = {"", "Mon, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
+	    "Sun, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 31 Feb 2021 08:49:37 GMT", "Sun, 06 nov 1994 08:49:37 GMT",
+	    "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, -6 Nov 1994 08:49:37 GMT"};
 	char text[32];
+	fg_usec wall;
 	int n = fg_clock_format_rfc3339(INT64_C(1784937600123000), text);
 
 	ASSERT_STR(((struct fg_str){text, (size_t)n}), "2026-07-25T00:00:00.123Z");
 	n = fg_clock_format_http_date(INT64_C(784111777000000), text);
 	ASSERT_STR(((struct fg_str){text, (size_t)n}), "Sun, 06 Nov 1994 08:49:37 GMT");
+	CU_ASSERT(fg_clock_parse_http_date(FG_STR("Sun, 06 Nov 1994 08:49:37 GMT"), &wall) && wall == INT64_C(784111777000000));
+	CU_ASSERT(fg_clock_parse_http_date(FG_STR("Thu, 29 Feb 2024 23:59:59 GMT"), &wall) && wall == INT64_C(1709251199000000));
+	for (size_t i = 0; i < FG_ARRAY_LEN(no_dates); i++)
+		CU_ASSERT(!fg_clock_parse_http_date(fg_str_from(no_dates[i]), &wall));
 }
 
 static void

@@ -192,6 +192,8 @@ const struct fg_conf_key fg_config_health_keys[] = {
 	.help = "bad probes in a row, and a target that was up is down"},
     {"status", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_service_health, statuses, status_count, struct fg_status_range),
 	.flags = FG_CONF_OR_ONE, .max = 32, .item = &status_item, .preset = "200-399", .help = "that a good answer has"},
+    {"body", FG_CONF_STRING, FG_CONF_AT(struct fg_service_health, body), .max = 256, .form = "a text", .shown_preset = "any",
+	.help = "stands somewhere in the first 64k of a good answer"},
     {"host", FG_CONF_STRING, FG_CONF_AT(struct fg_service_health, host), .max = 253, .check = check_health_host,
 	.form = "a host name", .shown_preset = "the service's, or the target's", .help = "the Host of the probe"},
     {"panic", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_health, panic), .parse = parse_percent, .preset = "50%",

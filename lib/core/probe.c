@@ -28,14 +28,37 @@ struct fg_probes {
 };
 
 static bool
+has_text(struct fg_str body, struct fg_str text)
+{
+	for (size_t i = 0; i + text.len <= body.len; i++)
+		if (memcmp(body.p + i, text.p, text.len) == 0)
+			return true;
+	return text.len == 0;
+}
+
+static bool
+has_status(const struct fg_service_health *health, int status)
+{
+	for (size_t i = 0; i < health->status_count; i++)
+		if (status >= health->statuses[i].from && status <= health->statuses[i].to)
+			return true;
+	return false;
+}
+
+static bool
 is_good(const struct fg_service_health *health, const struct fg_fetch_answer *answer)
 {
 	if (answer->err != FG_OK && answer->err != FG_ERR_TOO_LARGE)
 		return false;
-	for (size_t i = 0; i < health->status_count; i++)
-		if (answer->status >= health->statuses[i].from && answer->status <= health->statuses[i].to)
-			return true;
-	return false;
+	return has_status(health, answer->status) && has_text(answer->body, health->body);
+}
+
+static const char *
+reason_of(const struct fg_service_health *health, const struct fg_fetch_answer *answer)
+{
+	if (answer->err != FG_OK && answer->err != FG_ERR_TOO_LARGE)
+		return fg_err_token(answer->err);
+	return has_status(health, answer->status) ? "body" : "status";
 }
 
 static void
@@ -49,7 +72,7 @@ log_change(const struct probe *probe, enum fg_health_change change, const struct
 		FG_LOG(probe->probes->gw->log, INFO, "health", "up", service, target, status);
 	else if (change == FG_HEALTH_WENT_DOWN)
 		FG_LOG(probe->probes->gw->log, WARN, "health", "down", service, target, status,
-		    FG_F_CSTR("because", answer->err == FG_OK ? "status" : fg_err_token(answer->err)));
+		    FG_F_CSTR("because", reason_of(probe->target->service->health, answer)));
 }
 
 static void

@@ -78,6 +78,7 @@ struct fg_service_health {
 	fg_usec every, timeout;
 	const struct fg_status_range *statuses;
 	size_t status_count;
+	struct fg_str body; /* stands somewhere in the answer's; empty: any */
 	int panic; /* percent of targets up below which health is not looked at */
 };
 

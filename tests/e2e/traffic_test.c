@@ -14,6 +14,7 @@ static struct played *third, *patient;
 static struct gate hold = GATE_CLOSED;
 static _Atomic int answer = 503;      /* what /answer says; 0: waits at the gate first */
 static _Atomic int health_of_a = 200;
+static const char *_Atomic word_of_a = "it is ok";
 static _Atomic unsigned asked, posted; /* requests for /answer, for /reset */
 
 static void
@@ -46,7 +47,7 @@ static void
 say_health_of_a(struct played_conn *conn, struct played_request *request)
 {
 	(void)request;
-	say_reply(conn, atomic_load(&health_of_a), NULL, "so so");
+	say_reply(conn, atomic_load(&health_of_a), NULL, atomic_load(&word_of_a));
 }
 
 /* Every second time. */
@@ -139,7 +140,7 @@ init(void)
 	    "    breaker: {failures: 1, open-for: 100ms, open-most: 100ms}\n"
 	    "  watched:\n"
 	    "    targets: [\"http://127.0.0.1:%d\", \"http://127.0.0.1:%d\"]\n"
-	    "    health: {path: /health, every: 20ms, up-after: 2, down-after: 2}\n"
+	    "    health: {path: /health, every: 20ms, up-after: 2, down-after: 2, body: ok}\n"
 	    "  sticky:\n"
 	    "    targets: [\"http://127.0.0.1:%d\", \"http://127.0.0.1:%d\"]\n"
 	    "    balance: hash\n"
@@ -463,6 +464,11 @@ probes_take_a_target_out_and_in(void)
 	atomic_store(&health_of_a, 200);
 	CHECK(front, bed_wait(metric_is, &up));
 	CHECK(front, is_asked("a", 4));
+	/* Well by its status alone. */
+	atomic_store(&word_of_a, "not well");
+	CHECK(front, bed_wait(metric_is, &down));
+	atomic_store(&word_of_a, "ok");
+	CHECK(front, bed_wait(metric_is, &up));
 }
 
 static bool

@@ -32,7 +32,7 @@ enum fg_http_version {
 };
 
 struct fg_endpoint_spec {
-	struct fg_str url;       /* "http://127.0.0.1:4000", "https://[::1]:8443"; scheme, host, port alone */
+	struct fg_str url;       /* "http://127.0.0.1:4000", "https://[::1]:8443": scheme, host, port alone; or "unix:/PATH" */
 	enum fg_http_version version;
 	fg_usec connect_timeout; /* TCP and TLS together; > 0 */
 	bool verify;             /* TLS: chain and name; false only when the configuration says so in writing */

@@ -24,6 +24,7 @@ struct curl_slist;
 
 struct fg_endpoint {
 	const char *url; /* "https://name:port/" */
+	const char *unix_path; /* NULL: TCP. Its connections cannot be told apart (reuse.c), so each serves one request */
 	struct curl_slist *connect_to; /* with tls_name: where to, since the URL then holds the name to verify */
 	enum fg_http_version version;
 	fg_usec connect_timeout;

@@ -16,14 +16,18 @@ has_broken_h2c(void)
 	return version >= 0x075800 && version < 0x080000;
 }
 
-enum fg_err
-fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_spec *spec, struct fg_arena *arena)
+/* Reads where it is. */
+static enum fg_err
+read_url(struct fg_endpoint *endpoint, const struct fg_endpoint_spec *spec, struct fg_arena *arena)
 {
-	static const struct fg_str http = FG_STR_INIT("http://"), https = FG_STR_INIT("https://");
-	struct fg_endpoint *endpoint = FG_ARENA_NEW(arena, struct fg_endpoint);
+	static const struct fg_str http = FG_STR_INIT("http://"), https = FG_STR_INIT("https://"), local = FG_STR_INIT("unix:");
 	struct fg_str host, port, name, scheme;
 
-	FG_ASSERT(spec->connect_timeout > 0);
+	if (fg_str_starts_with(spec->url, local)) {
+		endpoint->unix_path = fg_arena_cstr(arena, fg_str_slice(spec->url, local.len, spec->url.len));
+		endpoint->url = "http://localhost/";
+		return endpoint->unix_path[0] == '/' ? FG_OK : FG_ERR_SYNTAX;
+	}
 	endpoint->tls = fg_str_starts_with(spec->url, https);
 	if (!endpoint->tls && !fg_str_starts_with(spec->url, http))
 		return FG_ERR_SYNTAX;
@@ -41,6 +45,18 @@ fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_spec *spec, s
 		endpoint->connect_to->data = fg_arena_cstr(arena, FG_ARENA_CONCAT(arena, FG_STR("::"), host, FG_STR(":"), port));
 	}
 	endpoint->url = fg_arena_cstr(arena, FG_ARENA_CONCAT(arena, scheme, name, FG_STR(":"), port, FG_STR("/")));
+	return FG_OK;
+}
+
+enum fg_err
+fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_spec *spec, struct fg_arena *arena)
+{
+	struct fg_endpoint *endpoint = FG_ARENA_NEW(arena, struct fg_endpoint);
+	enum fg_err err = read_url(endpoint, spec, arena);
+
+	FG_ASSERT(spec->connect_timeout > 0);
+	if (err != FG_OK)
+		return err;
 	endpoint->version = spec->version;
 	endpoint->serves_once = spec->version == FG_HTTP_2 && !endpoint->tls && has_broken_h2c();
 	endpoint->connect_timeout = spec->connect_timeout;
@@ -91,6 +107,8 @@ fg_endpoint_apply(const struct fg_endpoint *endpoint, void *easy)
 	FG_ASSERT(url != NULL && curl_url_set(url, CURLUPART_URL, endpoint->url, 0) == CURLUE_OK);
 	FG_EASY_SET(easy, CURLOPT_CURLU, url);
 	FG_EASY_SET(easy, CURLOPT_HTTP_VERSION, http_version(endpoint));
+	if (endpoint->unix_path != NULL)
+		FG_EASY_SET(easy, CURLOPT_UNIX_SOCKET_PATH, endpoint->unix_path);
 	if (endpoint->serves_once) {
 		FG_EASY_SET(easy, CURLOPT_FRESH_CONNECT, 1L);
 		FG_EASY_SET(easy, CURLOPT_FORBID_REUSE, 1L);

@@ -1,6 +1,7 @@
 /* `services`: where a route's requests go, and how they are sent there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "client/client.h"
@@ -11,8 +12,8 @@
 #include "core/value_keys.h"
 
 #define ONE_DAY (INT64_C(86400) * FG_US_PER_S)
-#define URL_FORM "http://HOST[:PORT] or https://HOST[:PORT]"
-#define URL_SCHEMA "\"type\": \"string\", \"pattern\": \"^https?://[^/]+/?$|\\\\$\\\\{\""
+#define URL_FORM "http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH"
+#define URL_SCHEMA "\"type\": \"string\", \"pattern\": \"^https?://[^/]+/?$|^unix:/|\\\\$\\\\{\""
 
 /* ---- names of services and routes */
 
@@ -33,6 +34,24 @@ fg_config_check_name(struct fg_conf *conf, const struct fg_conf_node *node, cons
 
 /* ---- targets */
 
+/* It is a label of metrics and a word in logs and on command lines. */
+static void
+parse_unix_url(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_str text, struct fg_str *url)
+{
+	bool is_plain = true;
+
+	for (size_t i = 0; i < text.len; i++)
+		is_plain &= (unsigned char)text.p[i] > ' ' && text.p[i] != 0x7f;
+	if (!is_plain || text.len < sizeof("unix:/x") - 1 || text.p[5] != '/')
+		fg_conf_error(conf, node, "expected unix:/PATH, an absolute path without spaces, found " FG_STR_FMT,
+		    FG_STR_ARG(fg_conf_quote(conf, text)));
+	else if (text.len - 5 >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		fg_conf_error(conf, node, "is longer than the path of a socket may be: %zu bytes, not more than %zu", text.len - 5,
+		    sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	else
+		*url = fg_arena_str(conf->arena, text);
+}
+
 static void
 parse_url(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
@@ -42,6 +61,10 @@ parse_url(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg
 	(void)key;
 	if (!fg_conf_want_text(conf, node, URL_FORM, &text))
 		return;
+	if (fg_str_starts_with(text, FG_STR("unix:"))) {
+		parse_unix_url(conf, node, text, url);
+		return;
+	}
 	scheme = fg_str_starts_with(text, FG_STR("http://")) ? 7 : fg_str_starts_with(text, FG_STR("https://")) ? 8 : 0;
 	rest = fg_str_slice(text, scheme, text.len);
 	end = 0;
@@ -65,7 +88,7 @@ parse_short_target(struct fg_conf *conf, const struct fg_conf_node *node, const 
 
 static const struct fg_conf_key target_keys[] = {
     {"url", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_target, url), .flags = FG_CONF_REQUIRED, .parse = parse_url,
-	.form = URL_FORM, .schema = URL_SCHEMA, .help = "where it is; without a path"},
+	.form = URL_FORM, .schema = URL_SCHEMA, .help = "where it is, without a path; or a socket"},
     {"weight", FG_CONF_INT, FG_CONF_AT(struct fg_target, weight), .min = 1, .max = 1000, .preset = "1",
 	.help = "its share of the requests, relative to the other targets"},
     {"max-connections", FG_CONF_INT, FG_CONF_AT(struct fg_target, max_connections), .min = 0, .max = 1000000, .word = "none",
@@ -229,7 +252,10 @@ finish_target(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_s
 	target->index = (unsigned)(target - service->targets);
 	if (target->url.len == 0)
 		return; /* what is wrong with it was said */
-	target->authority = fg_str_slice(target->url, fg_str_find(target->url, ':') + 3, target->url.len);
+	if (fg_str_starts_with(target->url, FG_STR("unix:")))
+		target->authority = FG_STR("localhost");
+	else
+		target->authority = fg_str_slice(target->url, fg_str_find(target->url, ':') + 3, target->url.len);
 	make_endpoint(conf, url == NULL ? node : url, service, target);
 	for (size_t i = 0; i < target->index; i++)
 		if (fg_str_eq(service->targets[i].url, target->url))

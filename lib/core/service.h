@@ -24,8 +24,8 @@ enum { FG_SERVICE_MOST_TARGETS = 256 };
 struct fg_target {
 	const struct fg_service *service;
 	unsigned index;          /* within the service */
-	struct fg_str url;       /* "http://127.0.0.1:4000", no path, no trailing slash */
-	struct fg_str authority; /* "127.0.0.1:4000": the Host for `host: target` */
+	struct fg_str url;       /* "http://127.0.0.1:4000", no path, no trailing slash; "unix:/run/app.sock" */
+	struct fg_str authority; /* "127.0.0.1:4000": the Host for `host: target`; of a socket "localhost" */
 	unsigned weight;         /* 1..1000 */
 	unsigned max_connections; /* requests in flight of the whole pool; 0: any number */
 	const struct fg_endpoint *endpoint;

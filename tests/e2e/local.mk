@@ -35,6 +35,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/target_test.c \
 	tests/e2e/traffic_test.c \
 	tests/e2e/tries_test.c \
+	tests/e2e/unix_test.c \
 	tests/e2e/valgrind_test.c
 tests_e2e_e2e_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DFG_TEST_SRCDIR='"$(abs_top_srcdir)"' \
 	-DFG_TEST_BUILDDIR='"$(abs_top_builddir)"'

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -391,27 +392,45 @@ run_acceptor(void *arg)
 	return NULL;
 }
 
-struct played *
-played_start_on(const struct played_part *parts, int port)
+static struct played *
+start(const struct played_part *parts, const struct sockaddr *addr, socklen_t len)
 {
-	struct sockaddr_in addr = {
-	    .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct played *played = calloc(1, sizeof(*played));
-	socklen_t len = sizeof(addr);
 	int on = 1;
 
 	played->parts = parts;
 	pthread_mutex_init(&played->mutex, NULL);
 	pthread_cond_init(&played->idle, NULL);
-	played->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	played->listen_fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(played->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(played->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 || listen(played->listen_fd, 1024) != 0 ||
-	    getsockname(played->listen_fd, (struct sockaddr *)&addr, &len) != 0)
-		bed_give_up("service on port %d: %s", port, strerror(errno));
-	played->port = ntohs(addr.sin_port);
+	if (bind(played->listen_fd, addr, len) != 0 || listen(played->listen_fd, 1024) != 0)
+		bed_give_up("service does not listen: %s", strerror(errno));
 	if (pthread_create(&played->acceptor, NULL, run_acceptor, played) != 0)
 		bed_give_up("no thread for a service");
 	return played;
+}
+
+struct played *
+played_start_on(const struct played_part *parts, int port)
+{
+	struct sockaddr_in addr = {
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct played *played = start(parts, (struct sockaddr *)&addr, sizeof(addr));
+	socklen_t len = sizeof(addr);
+
+	if (getsockname(played->listen_fd, (struct sockaddr *)&addr, &len) != 0)
+		bed_give_up("service on port %d: %s", port, strerror(errno));
+	played->port = ntohs(addr.sin_port);
+	return played;
+}
+
+struct played *
+played_start_at(const struct played_part *parts, const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	return start(parts, (struct sockaddr *)&addr, sizeof(addr));
 }
 
 struct played *

@@ -42,6 +42,8 @@ struct played *played_start(const struct played_part *parts);
 /* The same on that port; to come back after a stop. */
 struct played *played_start_on(const struct played_part *parts, int port);
 /* Closes all connections and waits for the threads. */
+/* On a Unix socket. */
+struct played *played_start_at(const struct played_part *parts, const char *path);
 void played_stop(struct played *played);
 int played_port(const struct played *played);
 /* Requests whose head was read; connections accepted; open now. */

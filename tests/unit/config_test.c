@@ -315,12 +315,12 @@ wrong_services(void)
 	    {"version: 1\nservices: {a: {}}\n", "f:2:12: services.a: targets is missing\n"},
 	    {"version: 1\nservices: {a: {targets: []}}\n", "f:2:25: services.a.targets: is empty; at least one URL is needed\n"},
 	    {"version: 1\nservices:\n  a: 127.0.0.1:4000\n",
-	        "f:3:6: services.a: expected http://HOST[:PORT] or https://HOST[:PORT], found \"127.0.0.1:4000\"\n"},
+	        "f:3:6: services.a: expected http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH, found \"127.0.0.1:4000\"\n"},
 	    {"version: 1\nservices:\n  a: http://x/v1\n  b: http://u:p@x\n  c: http://x:99999\n  d: 'http://'\n",
 	        "f:3:6: services.a: a target's URL ends with its host and port; what is before the path goes into the route's rewrite:\n"
 	        "f:4:6: services.b: a target's URL holds no credentials; set a header under request: headers:\n"
-	        "f:5:6: services.c: \"http://x:99999\" is not the URL of a target; write http://HOST[:PORT] or https://HOST[:PORT]\n"
-	        "f:6:6: services.d: expected http://HOST[:PORT] or https://HOST[:PORT], found \"http://\"\n"},
+	        "f:5:6: services.c: \"http://x:99999\" is not the URL of a target; write http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH\n"
+	        "f:6:6: services.d: expected http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH, found \"http://\"\n"},
 	    {"version: 1\nservices: {a: {targets: [http://x, {url: http://x, weight: 0}]}}\n",
 	        "f:2:36: services.a.targets[1]: http://x is there twice; give it a weight instead\n"
 	        "f:2:60: services.a.targets[1].weight: \"0\" is out of range; expected a whole number from 1 to 1000\n"},
@@ -475,14 +475,14 @@ include_mistakes(void)
 	    "x.inc:1:1: \"version\" cannot stand in an included file; it belongs into f\n"
 	    "x.inc:2:1: an included file cannot include others; list them in f\n"
 	    "x.inc:3:12: services: \"a\" is defined twice; first at f:4:3\n"
-	    "x.inc:3:38: services.b: expected http://HOST[:PORT] or https://HOST[:PORT], found \"x\"\n"
+	    "x.inc:3:38: services.b: expected http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH, found \"x\"\n"
 	    "x.inc:4:9: routes: expected a map, found a list\n");
 	EXPECT_ERRORS("version: 1\ninclude: [x.inc, \"*.inc\"]\nrouts: 1\n",
 	    "f:2:18: include[1]: x.inc is read already\n"
 	    "f:3:1: unknown key \"routs\"; did you mean routes?\n"
 	    "x.inc:1:1: \"version\" cannot stand in an included file; it belongs into f\n"
 	    "x.inc:2:1: an included file cannot include others; list them in f\n"
-	    "x.inc:3:38: services.b: expected http://HOST[:PORT] or https://HOST[:PORT], found \"x\"\n"
+	    "x.inc:3:38: services.b: expected http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH, found \"x\"\n"
 	    "x.inc:4:9: routes: expected a map, found a list\n");
 	config_write("x.inc", "a: [\n");
 	EXPECT_ERRORS("version: 1\ninclude: x.inc\n", "x.inc:2:1: not well-formed YAML: did not find expected node content, while "

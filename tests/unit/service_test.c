@@ -299,6 +299,10 @@ wrong_shares(void)
 static void
 wrong_keys(void)
 {
+	EXPECT_ERRORS("version: 1\nservices: {a: unix:run/x, b: \"unix:/a b\", c: \"unix:/\"}\n",
+	    "f:2:15: services.a: expected unix:/PATH, an absolute path without spaces, found \"unix:run/x\"\n"
+	    "f:2:30: services.b: expected unix:/PATH, an absolute path without spaces, found \"unix:/a b\"\n"
+	    "f:2:46: services.c: expected unix:/PATH, an absolute path without spaces, found \"unix:/\"\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, max-in-flight: 0}, b: {targets: http://x, max-in-flight: {queue: 1}}}\n",
 	    "f:2:50: services.a.max-in-flight: expected a number from 1 to 60000, found \"0\"\n"
 	    "f:2:77: services.b.max-in-flight: requests is missing\n");

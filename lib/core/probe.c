@@ -30,7 +30,7 @@ struct fg_probes {
 static bool
 has_text(struct fg_str body, struct fg_str text)
 {
-	for (size_t i = 0; i + text.len <= body.len; i++)
+	for (size_t i = 0; text.len > 0 && i + text.len <= body.len; i++)
 		if (memcmp(body.p + i, text.p, text.len) == 0)
 			return true;
 	return text.len == 0;

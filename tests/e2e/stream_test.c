@@ -137,33 +137,28 @@ events_arrive_one_by_one(void)
 	}
 }
 
-static bool
-head_comes_alone(const struct front *front)
-{
-	const struct http_reply *reply;
-	struct http_conn conn;
-
-	gate_reset(&next_event);
-	http_open(&conn, front, NULL);
-	http_send_head(&conn, "GET", "/events", NULL, -1);
-	reply = http_read_head(&conn);
-	if (reply->status != 200)
-		fprintf(stderr, "e2e: behind %s: status %d, %s: %s\n", front->name, reply->status, conn.eof ? "closed" : "open",
-		    reply->head == NULL ? "nothing came" : reply->head);
-	http_close(&conn);
-	gate_open(&next_event, 5);
-	return reply->status == 200;
-}
-
 /*
- * The head of a stream that has no event yet arrives by itself. Behind Apache it was seen, once in some fifty runs, to stay
- * there; so a second stream may show it.
+ * The head of a stream that has no event yet arrives by itself. mod_proxy_fcgi keeps a head until a first byte of the body
+ * follows, whatever flushpackets says: there it comes with the first event, long before the second.
  */
 static void
 a_silent_stream_is_open(void)
 {
-	EACH_FRONT(&stage, front)
-		CHECK(front, head_comes_alone(front) || head_comes_alone(front));
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply;
+		struct http_conn conn;
+
+		gate_reset(&next_event);
+		http_open(&conn, front, NULL);
+		http_send_head(&conn, "GET", "/events", NULL, -1);
+		if (front->kind == FRONT_APACHE)
+			gate_open(&next_event, 1);
+		reply = http_read_head(&conn);
+		CHECK(front, reply->status == 200 && !reply->closed);
+		gate_open(&next_event, 5);
+		CHECK(front, http_read_until(&conn, "data: event 4\n\n"));
+		http_close(&conn);
+	}
 }
 
 static void

@@ -37,6 +37,7 @@ struct worker {
 	struct fg_gateway gw;
 	struct fg_front *front;
 	struct fg_timer drain_deadline;
+	int access_log_error; /* the last that was told; 0: all was well */
 };
 
 static void
@@ -45,13 +46,30 @@ write_log_line(void *arg, struct fg_str line)
 	fg_log_sink_write(arg, line);
 }
 
+/* Once a change: a disk that is full shows itself here long before somebody misses the lines. */
+static void
+tell_access_log_error(struct worker *worker)
+{
+	int error = fg_access_log_error(worker->gw.access_log);
+
+	if (error == worker->access_log_error)
+		return;
+	worker->access_log_error = error;
+	if (error != 0)
+		FG_LOG(&worker->log, ERROR, "worker", "the access log cannot be written", FG_F_CSTR("error", strerror(error)));
+	else
+		FG_LOG(&worker->log, INFO, "worker", "the access log is written again");
+}
+
 static void
 flush_logs(void *arg)
 {
 	struct worker *worker = arg;
 
-	if (worker->gw.access_log != NULL)
+	if (worker->gw.access_log != NULL) {
+		tell_access_log_error(worker);
 		fg_access_log_flush(worker->gw.access_log);
+	}
 	fg_log_sink_flush(worker->log_sink);
 }
 

@@ -367,3 +367,9 @@ fg_access_log_reopen(struct fg_access_log *log)
 {
 	fg_log_sink_reopen(log->sink);
 }
+
+int
+fg_access_log_error(const struct fg_access_log *log)
+{
+	return fg_log_sink_error(log->sink);
+}

@@ -31,6 +31,7 @@ void fg_access_log_free(struct fg_access_log *log);
 void fg_access_log_write(struct fg_access_log *log, const struct fg_exchange *x);
 void fg_access_log_flush(struct fg_access_log *log);  /* end of a loop turn */
 void fg_access_log_reopen(struct fg_access_log *log); /* USR1 */
+int fg_access_log_error(const struct fg_access_log *log); /* as fg_log_sink_error() */
 
 /* The line for x, newline included, at the end of line. False when it does not fit there. */
 bool fg_access_log_format(struct fg_buf *line, const struct fg_exchange *x, enum fg_log_format format);

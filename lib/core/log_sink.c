@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -51,6 +52,9 @@ struct fg_log_sink {
 	int fd;               /* the thread's once it runs */
 	struct fg_buf taken;  /* the thread's: being written */
 	fg_usec stop_by;      /* the thread's: when it gives up, once stop is set; 0: not told */
+	bool torn;            /* the thread's: the last line that was written lacks its end */
+
+	_Atomic int write_error, open_error; /* errno of the last write, of the last reopening; 0: it went well */
 };
 
 static fg_usec
@@ -144,8 +148,9 @@ wait_writable(struct fg_log_sink *sink)
 	return true;
 }
 
-static void
-write_lines(struct fg_log_sink *sink, struct fg_str text)
+/* What could not be written. */
+static struct fg_str
+write_text(struct fg_log_sink *sink, struct fg_str text)
 {
 	while (text.len > 0) {
 		ssize_t n;
@@ -156,11 +161,32 @@ write_lines(struct fg_log_sink *sink, struct fg_str text)
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		/* A full disk, a reader that is gone: later lines may fare better, these are lost. */
+		atomic_store_explicit(&sink->write_error, n < 0 ? errno : 0, memory_order_relaxed);
 		if (n < 0)
 			break;
+		if (n > 0)
+			sink->torn = text.p[n - 1] != '\n';
 		text = fg_str_slice(text, (size_t)n, text.len);
 	}
+	return text;
+}
+
+static void
+write_lines(struct fg_log_sink *sink, struct fg_str text)
+{
+	/* The half of a line for which the disk had room must not spoil the next. */
+	if (!sink->torn || write_text(sink, FG_STR("\n")).len == 0)
+		text = write_text(sink, text);
 	drop(sink, count_lines(text));
+}
+
+static void
+reopen_file(struct fg_log_sink *sink)
+{
+	bool opened = open_file(sink);
+
+	atomic_store_explicit(&sink->open_error, opened ? 0 : errno, memory_order_relaxed);
+	sink->torn = sink->torn && !opened;
 }
 
 static void
@@ -212,7 +238,7 @@ run(void *arg)
 		sink->reopen = false;
 		pthread_mutex_unlock(&sink->lock);
 		if (reopen && sink->path != NULL)
-			(void)open_file(sink);
+			reopen_file(sink);
 		if (sink->is_syslog)
 			write_syslog(fg_buf_str(&sink->taken));
 		else
@@ -347,11 +373,19 @@ fg_log_sink_reopen(struct fg_log_sink *sink)
 {
 	if (!sink->started) {
 		if (sink->path != NULL)
-			(void)open_file(sink);
+			reopen_file(sink);
 		return;
 	}
 	pthread_mutex_lock(&sink->lock);
 	sink->reopen = true;
 	pthread_cond_signal(&sink->wake);
 	pthread_mutex_unlock(&sink->lock);
+}
+
+int
+fg_log_sink_error(const struct fg_log_sink *sink)
+{
+	int error = atomic_load_explicit(&sink->write_error, memory_order_relaxed);
+
+	return error != 0 ? error : atomic_load_explicit(&sink->open_error, memory_order_relaxed);
 }

@@ -27,5 +27,7 @@ void fg_log_sink_write(struct fg_log_sink *sink, struct fg_str line);
 void fg_log_sink_flush(struct fg_log_sink *sink);
 /* Opens the file anew (USR1, after a rotation); the old one stays in use when that fails. */
 void fg_log_sink_reopen(struct fg_log_sink *sink);
+/* errno of the last write, or of the last reopening, that failed and was not made good since; 0: all is well. */
+int fg_log_sink_error(const struct fg_log_sink *sink);
 
 #endif

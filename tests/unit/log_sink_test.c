@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -162,6 +164,58 @@ a_full_disk_is_counted(void)
 	scene_fini(&scene);
 }
 
+/* A file that may grow to `bytes`, as on a disk that fills. */
+static void
+bound_files(rlim_t bytes, struct rlimit *before)
+{
+	struct rlimit limit;
+
+	CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, before), 0);
+	limit = *before;
+	limit.rlim_cur = bytes;
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static bool
+error_becomes(const struct fg_log_sink *sink, int error)
+{
+	struct fg_clock from, now;
+
+	fg_clock_read(&from);
+	do {
+		poll(NULL, 0, 1);
+		fg_clock_read(&now);
+	} while (fg_log_sink_error(sink) != error && now.mono - from.mono < DEADLINE_S * FG_US_PER_S);
+	return fg_log_sink_error(sink) == error;
+}
+
+static void
+a_torn_line_spoils_no_other(void)
+{
+	void (*on_too_large)(int) = signal(SIGXFSZ, SIG_IGN);
+	struct rlimit before;
+	struct scene scene;
+
+	scene_init(&scene);
+	scene_open(&scene);
+	CU_ASSERT_EQUAL(fg_log_sink_error(scene.sink), 0);
+	bound_files(6, &before);
+	fg_log_sink_write(scene.sink, FG_STR("one\n"));
+	fg_log_sink_write(scene.sink, FG_STR("two\n"));
+	fg_log_sink_flush(scene.sink);
+	CU_ASSERT(error_becomes(scene.sink, EFBIG));
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
+	CU_ASSERT(file_becomes(scene.path, "one\ntw"));
+	fg_log_sink_write(scene.sink, FG_STR("three\n"));
+	fg_log_sink_flush(scene.sink);
+	CU_ASSERT(file_becomes(scene.path, "one\ntw\nthree\n"));
+	CU_ASSERT(error_becomes(scene.sink, 0));
+	CU_ASSERT_EQUAL(dropped(&scene), 1);
+	fg_log_sink_free(scene.sink);
+	signal(SIGXFSZ, on_too_large);
+	scene_fini(&scene);
+}
+
 /* Lines that differ, so that a torn one shows. */
 static size_t
 format_line(char *line, size_t size, unsigned number)
@@ -287,6 +341,7 @@ suite_log_sink(void)
 	ADD_TEST(suite, reopening_begins_a_new_file);
 	ADD_TEST(suite, a_wrong_path_is_an_error);
 	ADD_TEST(suite, a_full_disk_is_counted);
+	ADD_TEST(suite, a_torn_line_spoils_no_other);
 	ADD_TEST(suite, a_stuck_pipe_holds_up_nothing);
 	ADD_TEST(suite, a_slow_pipe_loses_only_what_did_not_fit);
 	ADD_TEST(suite, a_reader_that_leaves_is_no_end);

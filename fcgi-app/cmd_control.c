@@ -23,7 +23,7 @@ enum { LOOK_MS = 10 };
 /* The pool that a command is about. */
 struct subject {
 	char *pid_file;       /* owned */
-	fg_usec drain_timeout; /* 0: not known */
+	fg_usec drain_timeout; /* with drain-delay; 0: not known */
 	pid_t pid;            /* of the supervisor; 0: none */
 };
 
@@ -71,7 +71,7 @@ find(struct subject *subject, const struct fg_options *options, bool check)
 		}
 		subject->pid_file = options->pid_file != NULL ? strdup(options->pid_file)
 		    : strndup(config->pid_file.p, config->pid_file.len);
-		subject->drain_timeout = config->drain_timeout;
+		subject->drain_timeout = config->drain_delay + config->drain_timeout;
 		fg_config_free(config);
 	}
 	FG_ASSERT(subject->pid_file != NULL);
@@ -195,7 +195,7 @@ static const char stop_help[] =
     "\n"
     "Has the running pool finish what is in flight and leave, and returns once it has.\n"
     "\n"
-    "  -c, --config FILE   the configuration, which names the pid file and the drain-timeout\n"
+    "  -c, --config FILE   the configuration, which names the pid file, drain-delay and drain-timeout\n"
     "      --pid-file FILE the pid file, when the configuration cannot be read or names another\n"
     "      --help          this text\n"
     "\n"

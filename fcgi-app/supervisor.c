@@ -6,7 +6,8 @@
  *   RUNNING    -- HUP, file good  --> RELOADING   what dies is replaced, after a pause when it died young
  *   RELOADING  -- new ones run    --> RUNNING     the old ones drain
  *   RELOADING  -- one of them ends -> RUNNING     the new ones drain; the pool goes on as it was
- *   any        -- TERM            --> STOPPING -- no worker left --> the end
+ *   any        -- TERM            --> STOPPING -- no worker left --> the end; with drain-delay that much later: what
+ *                                     serves goes on as before, and only says that it is not ready
  */
 #include "fcgi-app/supervisor.h"
 
@@ -67,6 +68,7 @@ struct supervisor {
 	fg_usec start_after; /* monotonic: no worker is replaced before; 0: at once */
 	fg_usec died;        /* monotonic: the last of them */
 	fg_usec backoff;
+	fg_usec stop_at;     /* monotonic: TERM came, with drain-delay; 0: it did not */
 	int status; /* how it ends */
 };
 
@@ -298,6 +300,23 @@ begin_stop(struct supervisor *s)
 	fg_pool_drain(&s->pool, 0, clock_now().mono, s->now.config->drain_timeout);
 }
 
+/* Whoever asks readyz has the time to send its requests elsewhere. */
+static void
+begin_leave(struct supervisor *s)
+{
+	fg_usec delay = s->now.config->drain_delay;
+
+	fg_stats_set_leaving(s->memory.stats, clock_now().wall);
+	if (delay == 0 || s->phase == STARTING) {
+		begin_stop(s);
+		return;
+	}
+	fg_notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu",
+	    (unsigned long long)(delay + s->now.config->drain_timeout + STOP_GRACE_USEC));
+	FG_LOG(&s->log, INFO, "supervisor", "not ready any more", FG_F_INT("stopping_in_ms", delay / FG_US_PER_MS));
+	s->stop_at = clock_now().mono + delay;
+}
+
 static void
 fail_start(struct supervisor *s, const char *message)
 {
@@ -315,8 +334,8 @@ on_signal(struct supervisor *s, int signo)
 	switch (signo) {
 	case SIGTERM:
 	case SIGINT:
-		if (s->phase != STOPPING) {
-			begin_stop(s);
+		if (s->phase != STOPPING && s->stop_at == 0) {
+			begin_leave(s);
 			return;
 		}
 		/* fall through */
@@ -326,7 +345,7 @@ on_signal(struct supervisor *s, int signo)
 		fg_pool_quit(&s->pool, clock_now().mono);
 		return;
 	case SIGHUP:
-		s->reload_again = s->phase != STOPPING;
+		s->reload_again = s->phase != STOPPING && s->stop_at == 0;
 		return;
 	case SIGUSR1:
 		fg_privileges_make_log(&s->now.privileges, s->now.config);
@@ -371,6 +390,8 @@ step(struct supervisor *s)
 		complete_reload(s);
 	else if (s->phase == RELOADING && now >= s->started_by)
 		abandon_reload(s, "new workers do not begin in time, the pool goes on with the configuration before");
+	if (s->phase != STOPPING && s->stop_at != 0 && now >= s->stop_at)
+		begin_stop(s);
 	if (s->phase == RUNNING && s->reload_again) {
 		s->reload_again = false;
 		begin_reload(s);
@@ -390,6 +411,8 @@ time_to_wait(struct supervisor *s)
 		return LOOK_USEC;
 	if (due != 0 && due - now < wait)
 		wait = due - now;
+	if (s->phase != STOPPING && s->stop_at != 0 && s->stop_at - now < wait)
+		wait = s->stop_at - now;
 	due = replacement_due(s);
 	if (s->phase == RUNNING && fg_pool_count(&s->pool, s->now.generation) < s->now.workers && due > now && due - now < wait)
 		wait = due - now;

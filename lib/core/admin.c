@@ -59,7 +59,7 @@ answer_health(struct fg_exchange *x)
 static void
 answer_ready(struct fg_exchange *x)
 {
-	if (!x->gw->draining) {
+	if (!x->gw->draining && (x->gw->stats == NULL || !fg_stats_is_leaving(x->gw->stats))) {
 		answer_text(x, FG_STR("ready\n"));
 		return;
 	}

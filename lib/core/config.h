@@ -112,6 +112,7 @@ struct fg_config {
 	unsigned workers;      /* resolved: never 0 */
 	struct fg_str pid_file;
 	fg_usec drain_timeout; /* how long a leaving worker may go on with exchanges in flight */
+	fg_usec drain_delay;   /* how long a pool that is to stop serves on, not ready any more */
 	struct fg_str user;    /* workers become it when root starts the pool (the supervisor stays root); empty: stay */
 
 	const struct fg_cidr *trusted_proxies;

@@ -190,6 +190,18 @@ fg_stats_set_refused(struct fg_stats *stats, fg_usec wall)
 }
 
 void
+fg_stats_set_leaving(struct fg_stats *stats, fg_usec wall)
+{
+	atomic_store(&stats->shared->leaving, wall);
+}
+
+bool
+fg_stats_is_leaving(const struct fg_stats *stats)
+{
+	return atomic_load_explicit(&stats->shared->leaving, memory_order_relaxed) != 0;
+}
+
+void
 fg_stats_get_pool(const struct fg_stats *stats, struct fg_stats_pool *pool)
 {
 	*pool = (struct fg_stats_pool){
@@ -198,6 +210,7 @@ fg_stats_get_pool(const struct fg_stats *stats, struct fg_stats_pool *pool)
 	    .started = atomic_load(&stats->shared->started),
 	    .reloaded = atomic_load(&stats->shared->reloaded),
 	    .refused = atomic_load(&stats->shared->refused),
+	    .leaving = atomic_load(&stats->shared->leaving),
 	};
 }
 

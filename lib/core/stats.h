@@ -52,6 +52,7 @@ struct fg_stats_pool {
 	pid_t pid;
 	uint64_t generation;                 /* of the configuration: 1 at start, +1 for each reload that took */
 	fg_usec started, reloaded, refused;  /* wall clock; of the last reload that took and that did not; 0: none */
+	fg_usec leaving;                     /* wall clock: when it was told to stop; 0: it was not */
 };
 
 /* Counters that belong to no route. */
@@ -114,6 +115,9 @@ const struct fg_stats_worker *fg_stats_worker_read(const struct fg_stats *stats,
 void fg_stats_set_pool(struct fg_stats *stats, pid_t pid, uint64_t generation, fg_usec wall);
 /* A reload that did not take; counted. */
 void fg_stats_set_refused(struct fg_stats *stats, fg_usec wall);
+/* The pool was told to stop: from now on it is not ready. */
+void fg_stats_set_leaving(struct fg_stats *stats, fg_usec wall);
+bool fg_stats_is_leaving(const struct fg_stats *stats);
 void fg_stats_get_pool(const struct fg_stats *stats, struct fg_stats_pool *pool);
 uint64_t fg_stats_generation(const struct fg_stats *stats);
 

@@ -29,7 +29,7 @@ struct fg_stats_shared {
 	_Atomic int32_t pid;
 	_Atomic uint32_t series_count; /* handed out (core/name_table.h) */
 	_Atomic uint64_t generation;
-	_Atomic int64_t started, reloaded, refused;
+	_Atomic int64_t started, reloaded, refused, leaving;
 
 	alignas(64) _Atomic uint64_t counters[FG_COUNT_MAX];
 	alignas(64) _Atomic uint64_t reasons[FG_ERR_COUNT];

@@ -124,6 +124,11 @@ fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 		add_moment(out, pool.reloaded != 0 ? pool.reloaded : pool.started);
 		fg_buf_add_char(out, '\n');
 	}
+	if (pool.leaving != 0) {
+		fg_buf_add(out, FG_STR("               it was told to stop, at "));
+		add_moment(out, pool.leaving);
+		fg_buf_add_char(out, '\n');
+	}
 	if (pool.refused > pool.reloaded && pool.refused != 0) {
 		fg_buf_add(out, FG_STR("               the last reload was refused, at "));
 		add_moment(out, pool.refused);
@@ -238,6 +243,7 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	add_moment_json(out, "started", pool.started);
 	add_moment_json(out, "reloaded", pool.reloaded);
 	add_moment_json(out, "refused", pool.refused);
+	add_moment_json(out, "leaving", pool.leaving);
 	fg_buf_add(out, FG_STR(",\"workers\":["));
 	add_workers_json(out, stats);
 	fg_buf_add(out, FG_STR("],\"counters\":{"));

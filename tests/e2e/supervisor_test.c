@@ -313,6 +313,42 @@ a_second_term_leaves_now(void)
 	scene_close();
 }
 
+/* Load balancers hear of it first; clients do not notice. */
+static void
+readiness_goes_first(void)
+{
+	struct cast cast;
+
+	scene_open(FRONT_APACHE, "drain-delay: 1h\n");
+	remember_workers(&cast, 2);
+	CU_ASSERT_EQUAL(get(front, "/_faregate/readyz")->status, 200);
+	kill(bed.pool, SIGTERM);
+	CU_ASSERT(wait_status("\"leaving\":\"20"));
+	CU_ASSERT(http_is_problem(&bed, get(front, "/_faregate/readyz"), 503, "draining"));
+	CU_ASSERT_EQUAL(get(front, "/_faregate/healthz")->status, 200);
+	CU_ASSERT_EQUAL(command("status", NULL, "it was told to stop, at 20"), 0);
+	/* What dies is replaced still; no configuration is taken any more. */
+	kill(cast.was[0], SIGKILL);
+	CU_ASSERT(wait_status("\"worker_deaths\":1"));
+	kill(bed.pool, SIGHUP);
+	for (int i = 0; i < 20; i++)
+		CU_ASSERT(says("one"));
+	CU_ASSERT_EQUAL(bed_metric(front, "faregate_config_generation"), 1);
+	kill(bed.pool, SIGTERM);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
+	scene_close();
+}
+
+static void
+a_delay_ends_by_itself(void)
+{
+	scene_open(FRONT_LIGHTTPD, "drain-delay: 100ms\n");
+	CU_ASSERT_EQUAL(command("stop", NULL, NULL), 0);
+	CU_ASSERT_EQUAL(bed_wait_pool_end(&bed), 0);
+	CU_ASSERT(bed_wait_notify(&bed, "STOPPING=1\nEXTEND_TIMEOUT_USEC=40100000"));
+	scene_close();
+}
+
 static void
 a_pool_that_stops_leaves_nothing_behind(void)
 {
@@ -500,6 +536,8 @@ suite_supervisor(void)
 	ADD_SCENE(suite, sockets_and_workers_follow_the_configuration);
 	ADD_SCENE(suite, a_drain_has_an_end);
 	ADD_SCENE(suite, a_second_term_leaves_now);
+	ADD_SCENE(suite, readiness_goes_first);
+	ADD_SCENE(suite, a_delay_ends_by_itself);
 	ADD_SCENE(suite, a_pool_that_stops_leaves_nothing_behind);
 	ADD_SCENE(suite, a_stop_serves_what_is_in_the_queue);
 	ADD_SCENE(suite, the_service_manager_is_told);

@@ -58,6 +58,14 @@ add_path(struct fg_buf *out, const struct fg_route_rule *rule)
 }
 
 static void
+add_service(struct fg_buf *out, const struct fg_service *service)
+{
+	fg_buf_add(out, service->name);
+	if (service->respond != NULL)
+		fg_buf_printf(out, " (respond %d)", service->respond->status);
+}
+
+static void
 add_destination(struct fg_buf *out, const struct fg_route *route)
 {
 	struct fg_str rewrite;
@@ -67,9 +75,12 @@ add_destination(struct fg_buf *out, const struct fg_route *route)
 		return;
 	}
 	if (route->service != NULL)
-		fg_buf_add(out, route->service->name);
-	for (size_t i = 0; i < route->split_count; i++)
-		fg_buf_printf(out, "%s%.*s %d", i == 0 ? "" : ", ", FG_STR_ARG(route->splits[i].service->name), route->splits[i].weight);
+		add_service(out, route->service);
+	for (size_t i = 0; i < route->split_count; i++) {
+		fg_buf_add(out, i == 0 ? FG_STR("") : FG_STR(", "));
+		add_service(out, route->splits[i].service);
+		fg_buf_printf(out, " %d", route->splits[i].weight);
+	}
 	if (route->rewrite != NULL) {
 		rewrite = fg_template_text(route->rewrite);
 		fg_buf_printf(out, " as %.*s", FG_STR_ARG(rewrite));

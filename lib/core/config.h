@@ -66,6 +66,7 @@ struct fg_store_conf {
 struct fg_respond {
 	int status;
 	struct fg_str body, content_type; /* content_type empty with an empty body */
+	fg_usec retry_after;              /* 0: not said */
 };
 
 /* What is said of who calls (`consumers`): besides, and behind, what a token or a key says itself. */

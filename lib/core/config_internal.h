@@ -97,6 +97,11 @@ void fg_config_check_sharing(struct fg_conf *conf, const struct fg_conf_node *ro
 /* What only all keys of a service together tell. */
 void fg_config_set_traffic_presets(struct fg_service *service);
 
+/* ---- config_respond.c: of a route or a service (struct fg_respond) */
+
+extern const struct fg_conf_key fg_config_respond_keys[];
+fg_conf_parse_fn fg_config_check_respond;
+
 /* ---- config_policy.c: of the filter of that number */
 
 /* The map at the top. Base: struct fg_config_draft. */

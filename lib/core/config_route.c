@@ -6,7 +6,7 @@
 #include "core/uri.h"
 #include "core/var.h"
 
-enum { MAX_BODY = 1024 * 1024, MAX_CONDITIONS = 32, MAX_PRIORITY = 1000000 };
+enum { MAX_CONDITIONS = 32, MAX_PRIORITY = 1000000 };
 
 #define MAX_TIMEOUT (INT64_C(30) * 86400 * FG_US_PER_S)
 #define MAX_BODY_LIMIT (INT64_C(1024) << 30)
@@ -77,30 +77,6 @@ fg_config_parse_service(struct fg_conf *conf, const struct fg_conf_node *node, c
 	fg_conf_error(conf, node, "there is no service " FG_STR_FMT FG_STR_FMT, FG_STR_ARG(fg_conf_quote(conf, text)),
 	    FG_STR_ARG(suggestion));
 }
-
-static void
-check_respond(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	struct fg_respond *respond = out;
-
-	(void)key;
-	if (respond->body.len == 0)
-		return;
-	if (respond->status == 204 || respond->status == 205 || respond->status == 304)
-		fg_conf_error(conf, fg_conf_get(node, "body"), "an answer with status %d has no body", respond->status);
-	if (respond->content_type.len == 0)
-		respond->content_type = FG_STR("text/plain; charset=utf-8");
-}
-
-static const struct fg_conf_key respond_keys[] = {
-    {"status", FG_CONF_INT, FG_CONF_AT(struct fg_respond, status), .min = 200, .max = 599, .preset = "200",
-	.help = "the status"},
-    {"body", FG_CONF_STRING, FG_CONF_AT(struct fg_respond, body), .max = MAX_BODY, .flags = FG_CONF_EMPTY,
-	.shown_preset = "empty", .help = "the body, as it is"},
-    {"content-type", FG_CONF_STRING, FG_CONF_AT(struct fg_respond, content_type), .max = 256,
-	.check = fg_value_check_header_value, .shown_preset = "text/plain; charset=utf-8", .help = "of the body"},
-    {NULL},
-};
 
 static void
 parse_rewrite(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
@@ -367,8 +343,8 @@ const struct fg_conf_key fg_config_route_keys[] = {
 	.help = "request variables: the same service for the same values"},
     {"mirror", FG_CONF_SECTION, FG_CONF_OWN(struct fg_route_draft, route.mirror, struct fg_route_mirror),
 	.keys = fg_config_mirror_keys, .help = "another service gets copies; its answers are dropped, no client waits for them"},
-    {"respond", FG_CONF_SECTION, FG_CONF_OWN(struct fg_route_draft, route.respond, struct fg_respond), .keys = respond_keys,
-	.check = check_respond, .help = "a fixed answer instead of a service's"},
+    {"respond", FG_CONF_SECTION, FG_CONF_OWN(struct fg_route_draft, route.respond, struct fg_respond), .keys = fg_config_respond_keys,
+	.check = fg_config_check_respond, .help = "a fixed answer instead of a service's"},
     {"strip-prefix", FG_CONF_STRING, FG_CONF_AT(struct fg_route_draft, route.strip_prefix), .form = "a path",
 	.help = "taken off the path that the service sees: whole segments that `path` begins with"},
     {"rewrite", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_route_draft, route.rewrite), .parse = parse_rewrite,

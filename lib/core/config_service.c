@@ -304,6 +304,8 @@ static const struct fg_conf_key service_keys[] = {
     {"max-in-flight", FG_CONF_SECTION, FG_CONF_AT(struct fg_service, admission), .keys = fg_config_admission_keys,
 	.parse = fg_config_parse_admission, .form = "a number", .schema = "\"type\": [\"integer\", \"string\"]",
 	.help = "how many requests it is given at a time; more wait for a place, then 503 overloaded"},
+    {"respond", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, respond, struct fg_respond), .keys = fg_config_respond_keys,
+	.check = fg_config_check_respond, .help = "a fixed answer to all its requests, for as long as it stands here: maintenance"},
     {"connect-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, connect_timeout), .min = FG_US_PER_MS, .max = ONE_DAY,
 	.preset = "1s", .help = "until the connection is there, TLS included; then 504 service_connect_timeout"},
     {"response-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, response_timeout), .min = FG_US_PER_MS, .max = ONE_DAY,

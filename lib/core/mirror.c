@@ -112,6 +112,10 @@ fg_mirror_start(struct fg_exchange *x)
 
 	if (conf == NULL || fg_service_draw(&x->gw->service_state[conf->service->index]) % 100 >= (uint64_t)conf->percent)
 		return;
+	if (conf->service->respond != NULL) {
+		count(&conf->service->state->mirrors_dropped);
+		return;
+	}
 	x->mirror = FG_ARENA_NEW(&x->arena, struct fg_mirror);
 	x->mirror->service = conf->service;
 	fg_buf_init(&x->mirror->body, FG_MAX_REPLAY_BYTES);

@@ -153,19 +153,32 @@ pick_service(struct fg_exchange *x)
 }
 
 static void
+answer_fixed(struct fg_exchange *x, const struct fg_respond *respond)
+{
+	uint64_t seconds = (uint64_t)((respond->retry_after + FG_US_PER_S - 1) / FG_US_PER_S);
+
+	fg_exchange_answer(x, FG_ERR_RESPONDED, respond->status, respond->content_type, respond->body);
+	if (seconds > 0)
+		FG_ASSERT(fg_headers_add(&x->resp.headers, FG_STR("Retry-After"), fg_arena_u64(&x->arena, seconds)) == FG_OK);
+	x->terminal = FG_TERMINAL_RESPOND;
+	if (x->service == NULL)
+		fg_exchange_trace(x, "respond", "answer", "%d", respond->status);
+	else
+		fg_exchange_trace(x, "respond", "answer", "%d instead of service " FG_STR_FMT, respond->status,
+		    FG_STR_ARG(x->service->name));
+}
+
+static void
 decide_terminal(struct fg_exchange *x)
 {
-	const struct fg_respond *respond = x->route->respond;
 	enum fg_err err;
 
-	if (respond != NULL) {
-		fg_exchange_answer(x, FG_ERR_RESPONDED, respond->status, respond->content_type, respond->body);
-		x->terminal = FG_TERMINAL_RESPOND;
-		fg_exchange_trace(x, "respond", "answer", "%d", respond->status);
-		return;
-	}
 	if (x->route->split_count > 0)
 		pick_service(x);
+	if (x->route->respond != NULL || (x->service != NULL && x->service->respond != NULL)) {
+		answer_fixed(x, x->route->respond != NULL ? x->route->respond : x->service->respond);
+		return;
+	}
 	err = fg_forward_target(x, &x->forward_target);
 	if (err != FG_OK) {
 		fg_exchange_refuse(x, err);

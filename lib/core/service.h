@@ -103,6 +103,7 @@ struct fg_service {
 	const struct fg_service_health *health;   /* NULL: none */
 	const struct fg_service_retry *retry;     /* NULL: none */
 	struct fg_admission_conf admission;
+	const struct fg_respond *respond; /* answers in its place; NULL: it answers itself */
 	fg_usec connect_timeout;
 	fg_usec response_timeout; /* from the end of sending until the response's headers */
 	fg_usec idle_timeout;     /* between two bytes, either way */

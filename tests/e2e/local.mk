@@ -23,6 +23,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/limit_exact_test.c \
 	tests/e2e/limit_failure_test.c \
 	tests/e2e/limits_test.c \
+	tests/e2e/maintenance_test.c \
 	tests/e2e/modes_test.c \
 	tests/e2e/pool_test.c \
 	tests/e2e/protocol_test.c \

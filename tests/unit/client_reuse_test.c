@@ -60,6 +60,16 @@ begin(struct scene *scene, const struct fg_endpoint *endpoint, struct slot *slot
 	told_start(scene, &slot->told);
 }
 
+/*
+ * What a service says too much may arrive when its connection is in use again already: then that call fails, clearly and
+ * before anything of an answer.
+ */
+static bool
+is_spoilt(const struct told *told)
+{
+	return told->err == FG_ERR_SERVICE_RESPONSE_INVALID && told->times.reused && told->status == 0 && told->body_bytes == 0;
+}
+
 /* What it was told is the answer to what it asked. */
 static void
 check_end(const struct slot *slot)
@@ -99,7 +109,7 @@ static void
 run_mixed(struct scene *scene, const struct fg_endpoint *endpoint)
 {
 	static struct slot slots[AT_ONCE];
-	unsigned seed = 1, begun = 0, over = 0;
+	unsigned seed = 1, begun = 0, over = 0, spoilt = 0;
 
 	while (begun < AT_ONCE) {
 		begin(scene, endpoint, &slots[begun], begun, &seed);
@@ -110,7 +120,10 @@ run_mixed(struct scene *scene, const struct fg_endpoint *endpoint)
 		for (size_t i = 0; i < AT_ONCE; i++) {
 			if (!slots[i].told.ended)
 				continue;
-			check_end(&slots[i]);
+			if (is_spoilt(&slots[i].told))
+				spoilt++;
+			else
+				check_end(&slots[i]);
 			told_fini(&slots[i].told);
 			slots[i].told.ended = false;
 			over++;
@@ -118,6 +131,7 @@ run_mixed(struct scene *scene, const struct fg_endpoint *endpoint)
 				begin(scene, endpoint, &slots[i], begun++, &seed);
 		}
 	}
+	CU_ASSERT(spoilt < CALLS / 100);
 }
 
 /* A scene whose service speaks TLS, and an endpoint that verifies it. */

@@ -99,12 +99,17 @@ static void
 on_timer(struct fg_timer *timer, void *arg)
 {
 	struct fg_limiter *limiter = arg;
+	struct fg_limit_hosts hosts;
 
 	for (struct fg_limit_job *job = limiter->jobs; job != NULL; job = job->next)
 		for (size_t i = 0; i < job->count && !job->in_flight; i++)
 			renew(job, i);
 	if (limiter->redis != NULL && fg_limit_memory_is_due(&limiter->memory, wall(limiter), ANNOUNCE_US))
 		fg_limit_redis_announce(limiter->redis, &limiter->memory, LAPSE_US);
+	if (limiter->gw->stats != NULL && limiter->redis != NULL) {
+		fg_limit_memory_get_hosts(&limiter->memory, &hosts);
+		fg_stats_set(limiter->gw->stats, FG_COUNT_LIMIT_HOSTS, hosts.alive);
+	}
 	if (limiter->gw->stats != NULL)
 		fg_stats_add(limiter->gw->stats, FG_COUNT_LIMIT_KEYS_EVICTED, fg_limit_memory_take_evictions(&limiter->memory));
 	fg_timer_start(timer, RENEW_US);

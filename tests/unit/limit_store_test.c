@@ -260,6 +260,56 @@ both_stores_say_the_same(void)
 	CU_ASSERT(refused > 1000);
 }
 
+/*
+ * Clocks that jump by up to two years, forwards and back. No key of Redis ends by itself meanwhile, so that it forgets no
+ * more than memory does; both go on to say the same, what they say is possible, and the limit holds again where the clock goes on.
+ */
+static void
+clocks_that_jump(void)
+{
+	struct fg_limit limits[] = {
+	    {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 20, .period = 90 * DAY, .burst = 20},
+	    {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 1999, .period = 3 * DAY, .burst = 40},
+	    {.algorithm = FG_LIMIT_SLIDING_WINDOW, .count = 20, .period = 90 * DAY},
+	    {.algorithm = FG_LIMIT_SLIDING_WINDOW, .count = 40, .period = 90 * DAY},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 20, .period = 90 * DAY},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 20, .period = 31 * DAY, .calendar = FG_LIMIT_MONTH},
+	    {.algorithm = FG_LIMIT_CONCURRENCY, .count = 20, .period = 3600 * S},
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		fg_usec now = START;
+		struct pair pair = {.count = 1};
+		unsigned allowed = 0;
+
+		seed = i + 1;
+		CU_ASSERT(fg_limit_init(&limits[i]));
+		for (int step = 0; step < 400; step++) {
+			now += draw(3) == 0 ? (fg_usec)draw(1460 * (uint64_t)DAY) - 730 * DAY : (fg_usec)draw(S);
+			if (now < START - 730 * DAY || now > START + 7300 * DAY)
+				now = START;
+			pair.memory[0] = (struct fg_limit_ask){.limit = &limits[i], .cost = 1};
+			make_key(&pair.memory[0].key, &limits[i], (unsigned)i, 1);
+			pair.redis[0] = pair.memory[0];
+			(void)fg_limit_memory_take(&memory, pair.memory, 1, now);
+			CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, pair.redis, 1, now), FG_OK);
+			if (!same(&pair))
+				CU_FAIL_FATAL("the stores differ");
+			CU_ASSERT(pair.redis[0].result.remaining >= 0 && pair.redis[0].result.remaining <= pair.redis[0].result.limit);
+			CU_ASSERT(pair.redis[0].result.retry_after <= 2 * 90 * DAY);
+		}
+		/* From here on the clock goes as it should. */
+		for (int step = 0; step < 100; step++) {
+			struct fg_limit_ask ask = {.limit = &limits[i], .key = pair.redis[0].key, .cost = 1};
+
+			CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, now + step), FG_OK);
+			allowed += ask.result.allowed;
+		}
+		CU_ASSERT((int64_t)allowed <= (limits[i].burst > 0 ? limits[i].burst : limits[i].count));
+		redis_server_do(server, "FLUSHALL");
+	}
+}
+
 /* ---- Redis alone */
 
 static void
@@ -497,6 +547,7 @@ suite_limit_store(void)
 	CU_pSuite suite = CU_add_suite("limit_store", set_up, tear_down);
 
 	ADD_TEST(suite, both_stores_say_the_same);
+	ADD_TEST(suite, clocks_that_jump);
 	ADD_TEST(suite, a_record_expires_by_itself);
 	ADD_TEST(suite, a_record_is_an_integer);
 	ADD_TEST(suite, windows_go_by_the_clock_of_redis);

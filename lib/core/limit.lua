@@ -25,9 +25,10 @@
 
 local pack, unpack, format, sub, byte = struct.pack, struct.unpack, string.format, string.sub, string.byte
 local args, n, now = ARGV[1], #KEYS, ARGV[2]
-local op, at, several, all, answer = byte(args), 2, n > 1, true, ''
+local op, at, several, all = byte(args), 2, n > 1, true
 local kind, observed, hold, cost, a, b, c, d, e
 local ok, x, y, z, x2, y2, z2, value, expiry
+-- Of several: what each is to become, then what is answered about it.
 local saved = several and {}
 
 if now then
@@ -231,7 +232,7 @@ for i = 1, n do
       end
     end
   end
-  answer = several and answer .. pack('<dddd', ok and 1 or 0, x, y, z) or answer
+  if several then saved[i] = pack('<dddd', ok and 1 or 0, x, y, z) end
 end
-if several then return pack('<d', now) .. answer end
+if several then return pack('<d', now) .. table.concat(saved) end
 return pack('<ddddd', now, ok and 1 or 0, x, y, z)

@@ -180,20 +180,28 @@ expect_recovery(void)
 	CU_ASSERT_EQUAL(ask_for("local")->status, 429);
 }
 
+/* A machine that is busy may not start a program and ask Redis before the store's deadline: then the share has spoken. */
+static bool
+redis_has_explained(void *arg)
+{
+	const char *explain[] = {bed_program(), "explain", "-c", bed.config, "GET", arg, NULL};
+	char *said;
+	bool found = bed_run(&bed, &said, explain) == 0 && strstr(said, "allowed: local by query:k=") != NULL &&
+	    strstr(said, "3 of 4 would be left") != NULL;
+
+	free(said);
+	return found;
+}
+
 static void
 all_is_well(void)
 {
-	char target[64], *said;
-	const char *explain[] = {bed_program(), "explain", "-c", bed.config, "GET", target, NULL};
+	char target[64];
 
 	CU_ASSERT(bed_wait(counts_again, NULL));
 	snprintf(target, sizeof(target), "/local?k=%u", turn(true));
-	for (int i = 0; i < 3; i++) {
-		CU_ASSERT_EQUAL(bed_run(&bed, &said, explain), 0);
-		CU_ASSERT(strstr(said, "allowed: local by query:k=") != NULL);
-		CU_ASSERT(strstr(said, "3 of 4 would be left") != NULL);
-		free(said);
-	}
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT(bed_wait(redis_has_explained, target));
 	for (int i = 0; i < 4; i++)
 		CU_ASSERT_EQUAL(ask_for("local")->status, 200);
 	CU_ASSERT_EQUAL(ask_for("local")->status, 429);

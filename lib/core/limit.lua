@@ -67,7 +67,7 @@ for i = 1, n do
     end
     ok = x2 < empty or (x2 == empty and y2 <= d)
     expiry = x2 + 1
-    value = b == 1 and format('%d', x2) or b <= 1000 and format('%d%03d', x2, y2) or pack('>dI4', x2, y2)
+    value = b == 1 and format('%.0f', x2) or b <= 1000 and format('%.0f%03d', x2, y2) or pack('>dI4', x2, y2)
 
   elseif kind == 1 then
     local digits, entry, bytes = 8, 'BI4', 5
@@ -128,7 +128,7 @@ for i = 1, n do
       z2 = (from + log[last - 1] + 1) * c - 1 + b
       expiry = z2
       if last == first + 1 then
-        value = format(digits == 2 and '%d%02d' or '%d%08d', from + log[first], log[last])
+        value = format(digits == 2 and '%.0f%02d' or '%.0f%08d', from + log[first], log[last])
       else
         local later = log[first]
         for k = first, last, 2 do log[k] = log[k] - later end
@@ -179,7 +179,7 @@ for i = 1, n do
     expiry = x2 > 0 and (epoch + 4) * b or 0
     local number = (epoch * (a + 1) + n1) * (a + 1) + n2
     if n1 <= a and n2 <= a and n3 + n4 == 0 and number < 2^53 then
-      value = format('%d', number)
+      value = format('%.0f', number)
     else
       value = pack('>dI2I2I2I2', epoch, n1, n2, n3, n4)
     end
@@ -211,7 +211,7 @@ for i = 1, n do
     end
     expiry = y2 > 0 and x2 or 0
     local number = x2 / 1000000 * (a + 1) + y2
-    value = x2 % 1000000 == 0 and number < 2^53 and format('%d', number) or pack('>dI4', x2, y2)
+    value = x2 % 1000000 == 0 and number < 2^53 and format('%.0f', number) or pack('>dI4', x2, y2)
   end
 
   if not ok and observed == 0 then all = false end
@@ -226,7 +226,9 @@ for i = 1, n do
     if op ~= 1 then
       local left = expiry - now
       if left > 0 then
-        redis.call('SET', KEYS[i], value, 'PX', format('%d', (left - left % 1000) / 1000 + 1))
+        left = (left - left % 1000) / 1000 + 1
+        -- %d is quicker, and may be of 32 bits.
+        redis.call('SET', KEYS[i], value, 'PX', format(left < 2^31 and '%d' or '%.0f', left))
       else
         redis.call('DEL', KEYS[i])
       end

@@ -5,7 +5,8 @@
 #include "e2e/e2e.h"
 #include "support/redis_ha.h"
 
-enum { DEADLINE_MS = 40, SLACK_MS = 600, MOST_TIMED = 64 };
+/* The slack is for a machine that is busy: what is usual the median says (expect_most_wait_for_nothing). */
+enum { DEADLINE_MS = 40, SLACK_MS = 2500, MOST_TIMED = 64 };
 
 static struct redis_server *server;
 static struct bed bed;

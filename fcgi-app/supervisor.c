@@ -221,6 +221,9 @@ complete_reload(struct supervisor *s)
 	if (!fg_str_eq(s->next.config->store.text, s->now.config->store.text))
 		FG_LOG(&s->log, WARN, "supervisor", "what was revoked in the new store before is known after a restart alone",
 		    FG_F_STR("store", s->next.config->store.text));
+	if (s->next.config->store.memory_keys != s->now.config->store.memory_keys)
+		FG_LOG(&s->log, WARN, "supervisor", "another store.memory-keys takes a restart",
+		    FG_F_INT("memory_keys", (int64_t)s->next.config->store.memory_keys));
 	/* The file of a socket that is gone first: so nobody connects any more to what nobody will accept from. */
 	fg_sockets_retire(&s->now.sockets, &s->next.sockets);
 	fg_pool_drain(&s->pool, s->now.generation, now.mono, s->now.config->drain_timeout);

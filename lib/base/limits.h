@@ -80,7 +80,8 @@
 /* ---- limits of requests */
 #define FG_MAX_LIMIT_PARTS 8          /* variables that one counts by */
 #define FG_MAX_LIMIT_OVERRIDES 1000   /* of one variable; variables of one limit */
-#define FG_MAX_LIMIT_KEYS 65536       /* kept in a pool's memory; beyond it the nearest to its expiry gives way */
+#define FG_MIN_LIMIT_KEYS 1024        /* store.memory-keys: kept in a pool's memory; beyond it the nearest to its expiry gives way */
+#define FG_MAX_LIMIT_KEYS 10000000    /* at 93 bytes each */
 #define FG_MAX_LIMIT_KEYS_UNUSED 4096 /* the same, of a pool that starts without any limit */
 
 /* ---- memory */

@@ -59,6 +59,7 @@ struct fg_store_conf {
 	struct fg_str text;          /* where, without credentials; empty: memory */
 	struct fg_str password, sentinel_password;
 	fg_usec deadline, connect_timeout;
+	size_t memory_keys;          /* of limits, in the memory of this host's pool */
 	struct fg_str ca, certificate, key; /* files; empty: none */
 };
 

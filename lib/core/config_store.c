@@ -59,6 +59,8 @@ const struct fg_conf_key fg_config_store_keys[] = {
 	.preset = "25ms", .help = "of each question to it; then what asks goes by its policy for a store that fails"},
     {"connect-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_store_conf, connect_timeout), .min = FG_US_PER_MS,
 	.max = 60 * FG_US_PER_S, .preset = "500ms", .help = "name, connection, TLS and password together"},
+    {"memory-keys", FG_CONF_INT, FG_CONF_AT(struct fg_store_conf, memory_keys), .min = FG_MIN_LIMIT_KEYS, .max = FG_MAX_LIMIT_KEYS,
+	.preset = "65536", .help = "of limits, kept by this host's pool, 93 bytes each; when full, what expires first gives way"},
     {"ca", FG_CONF_STRING, FG_CONF_AT(struct fg_store_conf, ca), .check = fg_config_check_file, .form = "a file",
 	.shown_preset = "the system's", .help = "certificates (PEM) that the store's may be signed by"},
     {"certificate", FG_CONF_STRING, FG_CONF_AT(struct fg_store_conf, certificate), .check = fg_config_check_file,

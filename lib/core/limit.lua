@@ -1,52 +1,64 @@
 -- The limits of one request, all or nothing, in one call. The same arithmetic as limit.c, on integers below 2^53.
 --
--- KEYS: a record each. ARGV: what to do, the time in microseconds ('' is Redis's own), then for each record eight words:
--- kind, observed ('1': what it refuses does not count), hold (what give and renew ask for), cost, and four numbers more:
---   b  increment's part, parts, capacity, its part   token bucket, the cost is an increment; record "full" or "full.part"
---   s  count, period, quantum, -                     sliding window; record of packed (quantum, units)
---   f  count, reach, period, offset                  fixed window; record of packed (end, used)
---   c  count, reach, end, next end                   the same, with the ends given
---   n  count, epoch, -, -                            concurrency; record of packed (epoch, four counts)
+-- KEYS: a record each. ARGV[1], packed: what to do (0 take, 1 peek, 2 give, 3 renew), then of each record: its kind, whether it
+-- is observed (1: what it refuses does not count), hold (what give and renew ask for), cost, and five numbers more:
+--   0  increment's part, parts, capacity, its part   token bucket, the cost is an increment
+--   1  count, period, quantum                        sliding window
+--   2  count, reach, period, offset                  fixed window
+--   3  count, reach, start, end, next end            the same by the calendar: this window and the next, as the asker's clock has it
+--   4  count, epoch                                  concurrency
+-- ARGV[2]: the time in microseconds, for tests; otherwise it is Redis's own.
 --
 -- take: charges all, or none; peek: says what take would, and writes nothing; give: takes back; renew: moves holds to the
--- epoch of now. The answer: the time, then for each record: allowed, x, y, z (struct fg_limit_reading of limit.h).
--- It is written in one piece because Redis runs all of it anew for each request: a function would be made each time.
+-- epoch of now. The answer, packed: the time, then of each record: allowed, x, y, z (struct fg_limit_reading of limit.h). The time
+-- alone: it lies in none of the windows given; nothing was written.
+--
+-- Records are kept as integers below 2^63 wherever they fit: Redis has 16 bytes for one, and 32 to 80 more for a text. What does
+-- not fit is packed, big end first, and so begins with no digit:
+--   0  full; with parts up to 1000, full and three digits of the part       or full, part
+--   1  of one entry: quantum and two digits of units (eight above 32 a period)   or the first quantum, then (quanta later, units)…
+--   2  (end in seconds) * (count + 1) + used                                or end, used
+--   4  (epoch * (count + 1) + its count) * (count + 1) + that of the one before  or epoch, four counts
+--
+-- It is written in one piece because Redis runs all of it anew for each request: a function would be made each time, and one
+-- limit needs no tables.
 
-local op, now, all, answer = ARGV[1], ARGV[2], true, {}
-if now == '' then
+local pack, unpack, format, sub, byte = struct.pack, struct.unpack, string.format, string.sub, string.byte
+local args, n, now = ARGV[1], #KEYS, ARGV[2]
+local op, at, several, all = byte(args), 2, n > 1, true
+local kind, observed, hold, cost, a, b, c, d, e
+local ok, x, y, z, x2, y2, z2, value, expiry
+-- Of several: what each is to become, then what is answered about it.
+local saved = several and {}
+
+if now then
+  now = now + 0
+else
   local t = redis.call('TIME')
   now = t[1] * 1000000 + t[2]
-else
-  now = now + 0
 end
-local give, floor, max, pack, unpack, sub = op == 'give', math.floor, math.max, struct.pack, struct.unpack, string.sub
--- What each record is to become, and until when it counts.
-local values, expiries, after = {}, {}, {}
-local at = 3
-
-answer[1] = now
-for i = 1, #KEYS do
-  local kind, hold, cost = ARGV[at], ARGV[at + 2] + 0, ARGV[at + 3] + 0
-  local a, b, c, d = ARGV[at + 4] + 0, ARGV[at + 5] + 0, ARGV[at + 6] + 0, ARGV[at + 7] + 0
+for i = 1, n do
+  kind, observed, hold, cost, a, b, c, d, e, at = unpack('<BBddddddd', args, at)
   local stored = redis.call('GET', KEYS[i])
-  local ok, x, y, z, value, expiry, x2, y2, z2 = false, 0, 0, 0, false, 0, 0, 0, 0
+  x, y, z, z2 = 0, 0, 0, 0
 
-  if kind == 'b' then
+  if kind == 0 then
     local empty = now + c
-    if stored then
-      local dot = string.find(stored, '.', 1, true)
-      if dot then
-        x, y = sub(stored, 1, dot - 1) + 0, sub(stored, dot + 1) + 0
-      else
-        x = stored + 0
-      end
+    if not stored then
+      x = now
+    elseif b == 1 then
+      x = stored + 0
+    elseif b <= 1000 then
+      x, y = sub(stored, 1, -4) + 0, sub(stored, -3) + 0
+    else
+      x, y = unpack('>dI4', stored)
     end
     if x < now then
       x, y = now, 0
     elseif x > empty or (x == empty and y > d) then
       x, y = empty, d
     end
-    if give then
+    if op == 2 then
       x2, y2 = x - cost, y - a
       if y2 < 0 then x2, y2 = x2 - 1, y2 + b end
     else
@@ -54,53 +66,89 @@ for i = 1, #KEYS do
       if y2 >= b then x2, y2 = x2 + 1, y2 - b end
     end
     ok = x2 < empty or (x2 == empty and y2 <= d)
-    value = string.format(y2 > 0 and '%.0f.%.0f' or '%.0f', x2, y2)
     expiry = x2 + 1
+    value = b == 1 and format('%.0f', x2) or b <= 1000 and format('%.0f%03d', x2, y2) or pack('>dI4', x2, y2)
 
-  elseif kind == 's' then
-    local log, first = stored or '', 1
-    if log ~= '' and unpack('<d', log, #log - 11) * c > now + b then log = '' end
-    while first <= #log and (unpack('<d', log, first) + 1) * c - 1 + b <= now do first = first + 12 end
-    if first > 1 then log = sub(log, first) end
-    for n = 9, #log, 12 do x = x + unpack('<I4', log, n) end
+  elseif kind == 1 then
+    local digits, entry, bytes = 8, 'BI4', 5
+    if a <= 32 then digits, entry, bytes = 2, 'I6B', 7 end
+    -- The first quantum, then how much later and units of each: those of first to last still count.
+    local log, first, last = {0}, 2, 1
+    if not stored then
+      -- Nothing has happened yet.
+    elseif byte(stored) <= 57 then
+      log, last = {sub(stored, 1, -1 - digits) + 0, 0, sub(stored, -digits) + 0}, 3
+    else
+      last = (#stored - 8) / bytes * 2 + 1
+      log = {unpack('>d' .. string.rep(entry, (last - 1) / 2), stored)}
+    end
+    local from = log[1]
+    if last > 1 and (from + log[last - 1]) * c > now + b then last = 1 end
+    while first < last and (from + log[first] + 1) * c - 1 + b <= now do first = first + 2 end
+    for k = first + 1, last, 2 do x = x + log[k] end
     ok = x + cost <= a
-    local stop = #log
-    if stop > 0 then z = (unpack('<d', log, stop - 11) + 1) * c - 1 + b end
+    if last > first then z = (from + log[last - 1] + 1) * c - 1 + b end
     if not ok then
       local need = x + cost - a
-      for n = 1, stop, 12 do
-        need = need - unpack('<I4', log, n + 8)
+      for k = first, last, 2 do
+        need = need - log[k + 1]
         if need <= 0 then
-          y = (unpack('<d', log, n) + 1) * c - 1 + b
+          y = (from + log[k] + 1) * c - 1 + b
           break
         end
       end
     end
-    x2, z2, value = x, z, log
-    if give then
-      for n = stop - 11, 1, -12 do
-        if unpack('<d', log, n) == hold then
-          local units = unpack('<I4', log, n + 8) - cost
-          value = sub(log, 1, n - 1) .. (units > 0 and pack('<dI4', hold, units) or '') .. sub(log, n + 12)
+    x2, y2 = x, y
+    if op == 2 then
+      for k = last, first + 1, -2 do
+        if from + log[k - 1] == hold then
+          log[k] = log[k] - cost
+          -- An entry of nothing would take the place of one of something.
+          if log[k] <= 0 then
+            table.remove(log, k)
+            table.remove(log, k - 1)
+            last = last - 2
+          end
           break
         end
       end
     elseif ok and cost > 0 then
-      local last, units = floor(now / c), cost
-      if stop > 0 and unpack('<d', log, stop - 11) >= last then
-        last, units = unpack('<d', log, stop - 11), unpack('<I4', log, stop - 3) + cost
-        stop = stop - 12
+      local quantum = (now - now % c) / c
+      if last > first and from + log[last - 1] >= quantum then
+        log[last] = log[last] + cost
+      else
+        if last < first then from = quantum end
+        log[last + 1], log[last + 2] = quantum - from, cost
+        last = last + 2
       end
-      value = sub(log, 1, stop) .. pack('<dI4', last, units)
       x2 = x + cost
     end
-    if #value > 0 then z2 = (unpack('<d', value, #value - 11) + 1) * c - 1 + b end
-    expiry = #value > 0 and z2 or 0
+    expiry = 0
+    if last > first then
+      z2 = (from + log[last - 1] + 1) * c - 1 + b
+      expiry = z2
+      if last == first + 1 then
+        value = format(digits == 2 and '%.0f%02d' or '%.0f%08d', from + log[first], log[last])
+      else
+        local later = log[first]
+        for k = first, last, 2 do log[k] = log[k] - later end
+        value = pack('>d' .. string.rep(entry, (last - first + 1) / 2), from + later, _G.unpack(log, first, last))
+      end
+    end
 
-  elseif kind == 'n' then
-    local epoch, n1, n2, n3, n4 = floor(now / b), 0, 0, 0, 0
+  elseif kind == 4 then
+    local epoch, n1, n2, n3, n4 = (now - now % b) / b, 0, 0, 0, 0
     if stored then
-      local was, m1, m2, m3, m4 = unpack('<dI2I2I2I2', stored)
+      local was, m1, m2, m3, m4 = 0, 0, 0, 0, 0
+      if byte(stored) <= 57 then
+        local number = stored + 0
+        m2 = number % (a + 1)
+        number = (number - m2) / (a + 1)
+        m1 = number % (a + 1)
+        was = (number - m1) / (a + 1)
+      else
+        was, m1, m2, m3, m4 = unpack('>dI2I2I2I2', stored)
+      end
       local age = epoch - was
       if age <= 0 and age > -4 then
         epoch, n1, n2, n3, n4 = was, m1, m2, m3, m4
@@ -114,61 +162,79 @@ for i = 1, #KEYS do
     end
     x, y = n1 + n2 + n3 + n4, epoch
     ok = x + cost <= a
-    if give or op == 'renew' then
+    if op >= 2 then
       local age = epoch - hold
       if age == 0 then
-        n1 = max(n1 - cost, 0)
+        n1 = n1 > cost and n1 - cost or 0
       elseif age == 1 then
-        n2 = max(n2 - cost, 0)
+        n2 = n2 > cost and n2 - cost or 0
       elseif age == 2 then
-        n3 = max(n3 - cost, 0)
+        n3 = n3 > cost and n3 - cost or 0
       elseif age == 3 then
-        n4 = max(n4 - cost, 0)
+        n4 = n4 > cost and n4 - cost or 0
       end
     end
-    if not give and (ok or op == 'renew') then n1 = n1 + cost end
+    if op == 3 or (ok and op ~= 2) then n1 = n1 + cost end
     x2, y2 = n1 + n2 + n3 + n4, epoch
-    value, expiry = pack('<dI2I2I2I2', epoch, n1, n2, n3, n4), x2 > 0 and (epoch + 4) * b or 0
+    expiry = x2 > 0 and (epoch + 4) * b or 0
+    local number = (epoch * (a + 1) + n1) * (a + 1) + n2
+    if n1 <= a and n2 <= a and n3 + n4 == 0 and number < 2^53 then
+      value = format('%.0f', number)
+    else
+      value = pack('>dI2I2I2I2', epoch, n1, n2, n3, n4)
+    end
 
   else
-    local fresh
-    if stored then x, y = unpack('<dI4', stored) end
+    if stored and byte(stored) > 57 then
+      x, y = unpack('>dI4', stored)
+    elseif stored then
+      local number = stored + 0
+      y = number % (a + 1)
+      x = (number - y) / (a + 1) * 1000000
+    end
     if x <= now or x > now + b then
-      if kind == 'f' then
-        x = (floor((now + d) / c) + 1) * c - d
+      if kind == 2 then
+        x = now + d - (now + d) % c + c - d
+      elseif op < 2 and (now < c or now >= e) then
+        return pack('<d', now)
       else
-        x = now < c and c or d
+        x = now < d and d or e
       end
       y = 0
     end
     ok = y + cost <= a
     x2, y2 = x, y
-    if not give then
+    if op ~= 2 then
       y2 = y + cost
     elseif x == hold then
-      y2 = max(y - cost, 0)
+      y2 = y > cost and y - cost or 0
     end
-    value, expiry = pack('<dI4', x2, y2), y2 > 0 and x2 or 0
+    expiry = y2 > 0 and x2 or 0
+    local number = x2 / 1000000 * (a + 1) + y2
+    value = x2 % 1000000 == 0 and number < 2^53 and format('%.0f', number) or pack('>dI4', x2, y2)
   end
 
-  if not ok and ARGV[at + 1] == '0' then all = false end
-  values[i], expiries[i], after[i] = value, expiry, {x2, y2, z2}
-  answer[4 * i - 2], answer[4 * i - 1], answer[4 * i], answer[4 * i + 1] = ok and 1 or 0, x, y, z
-  at = at + 8
+  if not ok and observed == 0 then all = false end
+  if several then saved[i] = {ok, x, y, z, x2, y2, z2, value, expiry} end
 end
 
-if not all and (op == 'take' or op == 'peek') then return answer end
-for i = 1, #KEYS do
-  if answer[4 * i - 2] == 1 or give or op == 'renew' then
-    local left = expiries[i] - now
-    if op == 'peek' then
-      -- Nothing is written.
-    elseif left > 0 then
-      redis.call('SET', KEYS[i], values[i], 'PX', floor(left / 1000) + 1)
-    else
-      redis.call('DEL', KEYS[i])
+all = all or op >= 2
+for i = 1, n do
+  if several then ok, x, y, z, x2, y2, z2, value, expiry = _G.unpack(saved[i]) end
+  if all and (ok or op >= 2) then
+    x, y, z = x2, y2, z2
+    if op ~= 1 then
+      local left = expiry - now
+      if left > 0 then
+        left = (left - left % 1000) / 1000 + 1
+        -- %d is quicker, and may be of 32 bits.
+        redis.call('SET', KEYS[i], value, 'PX', format(left < 2^31 and '%d' or '%.0f', left))
+      else
+        redis.call('DEL', KEYS[i])
+      end
     end
-    answer[4 * i - 1], answer[4 * i], answer[4 * i + 1] = after[i][1], after[i][2], after[i][3]
   end
+  if several then saved[i] = pack('<dddd', ok and 1 or 0, x, y, z) end
 end
-return answer
+if several then return pack('<d', now) .. table.concat(saved) end
+return pack('<ddddd', now, ok and 1 or 0, x, y, z)

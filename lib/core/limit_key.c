@@ -26,12 +26,15 @@ write_text(struct writer *writer, struct fg_str text)
 void
 fg_limit_id(uint8_t id[FG_LIMIT_ID_BYTES], struct fg_str name, const struct fg_limit *limit)
 {
-	char numbers[5 * 8 + FG_LIMIT_ID_BYTES];
+	/* How stores write records: programs that write others do not meet them. */
+	enum { LAYOUT = 2 };
+	char numbers[6 * 8 + FG_LIMIT_ID_BYTES];
 	struct writer writer = {numbers, 0};
 
 	/* The name's hash first: then all else has a fixed length. */
 	fg_sha256((uint8_t *)numbers, name.p, name.len);
 	writer.len = FG_SHA256_BYTES;
+	write_number(&writer, LAYOUT);
 	write_number(&writer, limit->algorithm);
 	write_number(&writer, (uint64_t)limit->count);
 	write_number(&writer, (uint64_t)limit->period);

@@ -1,23 +1,16 @@
-/* Asking Redis about limits: what the script is given, and what its answer means. */
+/* Asking Redis about limits: in which groups, by which clock, and what is done with the answer. */
 #include "core/limit_redis.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
-#include "base/limits.h"
 #include "core/limit_memory.h"
+#include "core/limit_script.h"
 #include "redis/redis.h"
 #include "token/b64url.h"
 
-enum {
-	MOST_ASKS = FG_MAX_POLICIES_OF_ROUTE,
-	ARGS_OF_ONE = 8,              /* kind, observed, hold, cost, four numbers */
-	MOST_ARGS = 2 + MOST_ASKS * ARGS_OF_ONE,
-	MOST_TEXT_BYTES = MOST_ARGS * 24,
-	READING_ITEMS = 4,
-};
+enum { MOST_ASKS = FG_MAX_POLICIES_OF_ROUTE, MOST_REPEATS = 2 };
 
 #define HOSTS_KEY "fg:{hosts}"
 #define RESETS_KEY "fg:{hosts}:resets"
@@ -30,6 +23,7 @@ struct query {
 	enum fg_limit_op op;
 	struct fg_limit_ask *asks; /* the caller's */
 	size_t count, from, to;    /* the group that is asked: [from, to) of order */
+	unsigned repeats;          /* because Redis's clock showed another time than was thought */
 	uint8_t order[MOST_ASKS];
 	fg_usec now;
 	fg_limit_redis_fn *fn;
@@ -43,10 +37,8 @@ struct fg_limit_redis {
 	struct query *queries;
 	struct fg_limit_memory *memory; /* where an announcement is noted; NULL: none under way */
 	struct fg_redis_query *announcement;
-	/* of the question that is being written: */
-	struct fg_str args[MOST_ARGS];
-	size_t arg_count, text_len;
-	char text[MOST_TEXT_BYTES];
+	fg_usec ahead;                /* of our monotonic clock is Redis's */
+	bool knows_clock;
 };
 
 struct fg_limit_redis *
@@ -107,141 +99,64 @@ fg_limit_redis_name(char name[FG_LIMIT_NAME_BYTES], const struct fg_limit_key *k
 	return len;
 }
 
-/* ---- what the script is given */
+/* ---- asking */
 
-static void
-add_word(struct fg_limit_redis *store, const char *word)
+/* What Redis's clock should show: known from its last answer, until then the host's stands for it. */
+static fg_usec
+store_time(const struct fg_limit_redis *store)
 {
-	FG_ASSERT(store->arg_count < MOST_ARGS);
-	store->args[store->arg_count++] = fg_str_from(word);
+	struct fg_clock clock;
+
+	fg_clock_read(&clock);
+	return store->knows_clock ? clock.mono + store->ahead : clock.wall;
 }
 
-static void
-add_number(struct fg_limit_redis *store, int64_t number)
+void
+fg_limit_redis_suppose_time(struct fg_limit_redis *store, fg_usec now)
 {
-	char digits[20], *at = digits + sizeof(digits), *begin = store->text + store->text_len;
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
-	size_t len;
-
-	do {
-		*--at = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest > 0);
-	if (number < 0)
-		*--at = '-';
-	len = (size_t)(digits + sizeof(digits) - at);
-	FG_ASSERT(store->arg_count < MOST_ARGS && store->text_len + len <= MOST_TEXT_BYTES);
-	memcpy(begin, at, len);
-	store->text_len += len;
-	store->args[store->arg_count++] = (struct fg_str){begin, len};
-}
-
-static void
-add_record(struct fg_limit_redis *store, const struct fg_limit_ask *ask, const char *kind, int64_t cost, const int64_t numbers[4])
-{
-	add_word(store, kind);
-	add_word(store, ask->is_observed ? "1" : "0");
-	add_number(store, ask->hold);
-	add_number(store, cost);
-	for (int i = 0; i < 4; i++)
-		add_number(store, numbers[i]);
-}
-
-/* Where windows follow a calendar Redis is told when this one ends, and the next; all others it can reckon itself. */
-static void
-add_window(struct fg_limit_redis *store, const struct fg_limit_ask *ask, fg_usec wall)
-{
-	const struct fg_limit *limit = ask->limit;
-	fg_usec ends[3], reach = fg_limit_window_reach(limit);
-
-	fg_limit_window_ends(limit, wall, ends);
-	if (limit->calendar == FG_LIMIT_PLAIN)
-		add_record(store, ask, "f", ask->cost, (const int64_t[4]){limit->count, reach, limit->period,
-		    (limit->period - ends[0] % limit->period) % limit->period});
-	else
-		add_record(store, ask, "c", ask->cost, (const int64_t[4]){limit->count, reach, ends[1], ends[2]});
-}
-
-static void
-add_ask(struct fg_limit_redis *store, const struct fg_limit_ask *ask, fg_usec wall)
-{
-	const struct fg_limit *limit = ask->limit;
-	struct fg_limit_span more;
-
-	switch (limit->algorithm) {
-	case FG_LIMIT_TOKEN_BUCKET:
-		more = fg_limit_increment(limit, ask->cost);
-		add_record(store, ask, "b", more.us,
-		    (const int64_t[4]){more.part, limit->parts, limit->capacity.us, limit->capacity.part});
-		break;
-	case FG_LIMIT_SLIDING_WINDOW:
-		add_record(store, ask, "s", ask->cost, (const int64_t[4]){limit->count, limit->period, limit->quantum, 0});
-		break;
-	case FG_LIMIT_FIXED_WINDOW:
-		add_window(store, ask, wall);
-		break;
-	case FG_LIMIT_CONCURRENCY:
-		add_record(store, ask, "n", ask->cost, (const int64_t[4]){limit->count, limit->quantum, 0, 0});
-		break;
-	}
-}
-
-static void
-begin_args(struct fg_limit_redis *store, enum fg_limit_op op, fg_usec now)
-{
-	static const char *const words[] = {"take", "peek", "give", "renew"};
-
-	store->arg_count = store->text_len = 0;
-	add_word(store, words[op]);
-	if (now == 0)
-		add_word(store, "");
-	else
-		add_number(store, now);
+	store->ahead = now - fg_clock_mono();
+	store->knows_clock = true;
 }
 
 static struct fg_redis_query *
 send_asks(struct fg_limit_redis *store, enum fg_limit_op op, const struct fg_limit_ask *asks, const uint8_t *order, size_t count,
     fg_usec now, fg_redis_fn *fn, void *arg)
 {
-	char names[MOST_ASKS][FG_LIMIT_NAME_BYTES];
-	struct fg_str keys[MOST_ASKS];
-	struct fg_clock clock;
+	char names[MOST_ASKS][FG_LIMIT_NAME_BYTES], bytes[FG_LIMIT_SCRIPT_BYTES], digits[24];
+	struct fg_str keys[MOST_ASKS], args[2] = {{bytes, 0}, {digits, 0}};
 
-	fg_clock_read(&clock);
-	begin_args(store, op, now);
-	for (size_t i = 0; i < count; i++) {
-		const struct fg_limit_ask *ask = &asks[order[i]];
-
-		keys[i] = (struct fg_str){names[i], fg_limit_redis_name(names[i], &ask->key, store->is_cluster)};
-		add_ask(store, ask, now == 0 ? clock.wall : now);
-	}
-	return fg_redis_eval(store->redis, &store->script, keys, count, store->args, store->arg_count, fn, arg);
+	for (size_t i = 0; i < count; i++)
+		keys[i] = (struct fg_str){names[i], fg_limit_redis_name(names[i], &asks[order[i]].key, store->is_cluster)};
+	args[0].len = fg_limit_script_write(bytes, op, asks, order, count, now == 0 ? store_time(store) : now);
+	if (now != 0)
+		args[1].len = (size_t)snprintf(digits, sizeof(digits), "%" PRId64, now);
+	return fg_redis_eval(store->redis, &store->script, keys, count, args, now == 0 ? 1 : 2, fn, arg);
 }
 
 /* ---- what it answers */
 
-static bool
+static enum fg_limit_script_answer
 read_reply(struct query *query, const struct fg_redis_reply *reply)
 {
+	const uint8_t *order = query->order + query->from;
 	size_t count = query->to - query->from;
+	enum fg_limit_script_answer answer;
+	fg_usec now;
 
-	if (reply->type != FG_REDIS_ARRAY || reply->count != 1 + READING_ITEMS * count)
-		return false;
-	for (size_t i = 0; i < reply->count; i++)
-		if (reply->items[i].type != FG_REDIS_INTEGER)
-			return false;
-	for (size_t i = 0; i < count; i++) {
-		const struct fg_redis_reply *items = reply->items + 1 + READING_ITEMS * i;
-		struct fg_limit_ask *ask = &query->asks[query->order[query->from + i]];
+	if (reply->type != FG_REDIS_STRING)
+		return FG_LIMIT_SCRIPT_GARBAGE;
+	answer = fg_limit_script_read(reply->str, query->asks, order, count, &now);
+	if (answer != FG_LIMIT_SCRIPT_GARBAGE && query->now == 0)
+		fg_limit_redis_suppose_time(query->store, now);
+	for (size_t i = 0; answer == FG_LIMIT_SCRIPT_DONE && i < count; i++) {
+		struct fg_limit_ask *ask = &query->asks[order[i]];
 
-		ask->reading =
-		    (struct fg_limit_reading){items[0].integer != 0, items[1].integer, items[2].integer, items[3].integer};
 		if (query->op == FG_LIMIT_RENEW)
 			ask->hold = ask->reading.y;
 		else
-			fg_limit_tell(ask->limit, &ask->reading, ask->cost, reply->items[0].integer, &ask->result);
+			fg_limit_tell(ask->limit, &ask->reading, ask->cost, now, &ask->result);
 	}
-	return true;
+	return answer;
 }
 
 static void
@@ -275,6 +190,13 @@ give_back(struct query *query)
 static void on_reply(void *arg, enum fg_err err, const struct fg_redis_reply *reply);
 
 static void
+send_group(struct query *query)
+{
+	query->sent = send_asks(query->store, query->op, query->asks, query->order + query->from, query->to - query->from,
+	    query->now, on_reply, query);
+}
+
+static void
 ask_group(struct query *query)
 {
 	query->to = query->from + 1;
@@ -282,8 +204,7 @@ ask_group(struct query *query)
 		   memcmp(query->asks[query->order[query->to]].key.tag, query->asks[query->order[query->from]].key.tag,
 		       FG_LIMIT_TAG_BYTES) == 0))
 		query->to++;
-	query->sent = send_asks(query->store, query->op, query->asks, query->order + query->from, query->to - query->from,
-	    query->now, on_reply, query);
+	send_group(query);
 }
 
 static void
@@ -292,9 +213,17 @@ on_reply(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
 	struct query *query = arg;
 	fg_limit_redis_fn *fn = query->fn;
 	void *fn_arg = query->arg;
+	enum fg_limit_script_answer answer = FG_LIMIT_SCRIPT_DONE;
 	bool refused = false;
 
-	if (err == FG_OK && !read_reply(query, reply))
+	if (err == FG_OK)
+		answer = read_reply(query, reply);
+	/* Redis's clock, which is known now, showed another time than was thought. */
+	if (answer == FG_LIMIT_SCRIPT_OUTSIDE && query->repeats++ < MOST_REPEATS) {
+		send_group(query);
+		return;
+	}
+	if (err == FG_OK && answer != FG_LIMIT_SCRIPT_DONE)
 		err = FG_ERR_STORE_ERROR;
 	for (size_t i = query->from; err == FG_OK && i < query->to; i++)
 		refused |= !query->asks[query->order[i]].reading.allowed && !query->asks[query->order[i]].is_observed;
@@ -425,17 +354,14 @@ fg_limit_redis_announce(struct fg_limit_redis *store, struct fg_limit_memory *me
 {
 	const struct fg_str keys[] = {FG_STR_INIT(HOSTS_KEY), FG_STR_INIT(RESETS_KEY)};
 	struct fg_limit_hosts hosts;
-	char name[17];
+	char name[17], digits[24];
+	struct fg_str args[] = {FG_STR_INIT(""), {name, 0}, {digits, 0}};
 
 	if (store->announcement != NULL)
 		return;
 	fg_limit_memory_get_hosts(memory, &hosts);
-	snprintf(name, sizeof(name), "%016" PRIx64, hosts.host);
-	store->arg_count = store->text_len = 0;
-	add_word(store, "");
-	add_word(store, name);
-	add_number(store, lapse);
+	args[1].len = (size_t)snprintf(name, sizeof(name), "%016" PRIx64, hosts.host);
+	args[2].len = (size_t)snprintf(digits, sizeof(digits), "%" PRId64, lapse);
 	store->memory = memory;
-	store->announcement =
-	    fg_redis_eval(store->redis, &store->hosts_script, keys, 2, store->args, store->arg_count, on_announced, store);
+	store->announcement = fg_redis_eval(store->redis, &store->hosts_script, keys, 2, args, 3, on_announced, store);
 }

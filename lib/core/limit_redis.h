@@ -5,6 +5,10 @@
  * that what counts by the same lies in one slot; limits of one request that count by different things are then asked one
  * group after the other, and where a later one refuses, what the earlier ones were charged is given back: never more is
  * allowed than the limit, though somebody else may be refused in between.
+ *
+ * All goes by Redis's clock, so that hosts whose clocks differ agree. Windows of a calendar are reckoned here: the script is
+ * told two that follow each other, by what is thought of its clock, and chooses; if it lies in neither, it says what time it
+ * is, and is asked once more.
  */
 #ifndef FG_CORE_LIMIT_REDIS_H
 #define FG_CORE_LIMIT_REDIS_H
@@ -31,6 +35,8 @@ typedef void fg_limit_redis_fn(void *arg, enum fg_err err);
  */
 void fg_limit_redis_ask(struct fg_limit_redis *store, enum fg_limit_op op, struct fg_limit_ask *asks, size_t count, fg_usec now,
     fg_limit_redis_fn *fn, void *arg);
+/* Redis's clock is thought to show that time now, until its next answer tells. For tests; at first it is the host's wall clock. */
+void fg_limit_redis_suppose_time(struct fg_limit_redis *store, fg_usec now);
 /* Gives back; nobody waits for it. Where it does not arrive, holds lapse. The asks are not needed any more. */
 void fg_limit_redis_give(struct fg_limit_redis *store, const struct fg_limit_ask *asks, size_t count);
 /* Forgets the record, and has all hosts forget what they know to be refused. */

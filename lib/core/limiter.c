@@ -24,6 +24,7 @@ struct fg_limiter {
 	struct fg_limit_redis *redis; /* owned; NULL: the store is memory */
 	bool is_cluster;
 	struct fg_timer timer;
+	bool is_watching; /* the timer runs */
 	struct fg_limit_counts *counts; /* owned */
 	struct fg_limit_job *jobs;
 };
@@ -96,15 +97,25 @@ renew(struct fg_limit_job *job, size_t i)
 }
 
 static void
+tell_hosts(struct fg_limiter *limiter, unsigned hosts)
+{
+	if (limiter->gw->stats != NULL)
+		fg_stats_set(limiter->gw->stats, FG_COUNT_LIMIT_HOSTS, hosts);
+}
+
+static void
 on_timer(struct fg_timer *timer, void *arg)
 {
 	struct fg_limiter *limiter = arg;
+	struct fg_limit_hosts hosts;
 
 	for (struct fg_limit_job *job = limiter->jobs; job != NULL; job = job->next)
 		for (size_t i = 0; i < job->count && !job->in_flight; i++)
 			renew(job, i);
 	if (limiter->redis != NULL && fg_limit_memory_is_due(&limiter->memory, wall(limiter), ANNOUNCE_US))
 		fg_limit_redis_announce(limiter->redis, &limiter->memory, LAPSE_US);
+	fg_limit_memory_get_hosts(&limiter->memory, &hosts);
+	tell_hosts(limiter, limiter->redis == NULL ? 0 : hosts.alive);
 	if (limiter->gw->stats != NULL)
 		fg_stats_add(limiter->gw->stats, FG_COUNT_LIMIT_KEYS_EVICTED, fg_limit_memory_take_evictions(&limiter->memory));
 	fg_timer_start(timer, RENEW_US);
@@ -130,7 +141,8 @@ fg_limiter_new(struct fg_gateway *gw, void *shared, size_t policies)
 	if (gw->loop != NULL)
 		fg_timer_init(&limiter->timer, gw->loop, on_timer, limiter);
 	/* A process that only looks has no client; one without limits has nothing to do. */
-	if (gw->client != NULL && policies > 0)
+	limiter->is_watching = gw->client != NULL && policies > 0;
+	if (limiter->is_watching)
 		fg_timer_start(&limiter->timer, 1);
 	return limiter;
 }
@@ -140,6 +152,9 @@ fg_limiter_free(struct fg_limiter *limiter)
 {
 	if (limiter->gw->loop != NULL)
 		fg_timer_stop(&limiter->timer);
+	/* The workers that stay tell it again; after a reload that does without Redis none does. */
+	if (limiter->is_watching && limiter->redis != NULL)
+		tell_hosts(limiter, 0);
 	fg_limit_redis_free(limiter->redis);
 	while (limiter->jobs != NULL) {
 		struct fg_limit_job *job = limiter->jobs;

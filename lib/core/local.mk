@@ -27,7 +27,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/limiter.c lib/core/limiter.h \
 	lib/core/limit_top.c lib/core/limit_top.h \
 	lib/core/limit_memory.c lib/core/limit_memory.h \
-	lib/core/limit_redis.c lib/core/limit_redis.h \
+	lib/core/limit_redis.c lib/core/limit_redis.h lib/core/limit_script.c lib/core/limit_script.h \
 	lib/core/log_sink.c lib/core/log_sink.h \
 	lib/core/method.c lib/core/method.h \
 	lib/core/mirror.c lib/core/mirror.h \

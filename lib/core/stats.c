@@ -98,6 +98,13 @@ fg_stats_add(struct fg_stats *stats, enum fg_stats_counter counter, uint64_t n)
 	add(&stats->shared->counters[counter], n);
 }
 
+void
+fg_stats_set(struct fg_stats *stats, enum fg_stats_counter counter, uint64_t n)
+{
+	FG_ASSERT((unsigned)counter < FG_COUNT_MAX);
+	atomic_store_explicit(&stats->shared->counters[counter], n, memory_order_relaxed);
+}
+
 uint64_t
 fg_stats_get(const struct fg_stats *stats, enum fg_stats_counter counter)
 {

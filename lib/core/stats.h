@@ -65,6 +65,7 @@ enum fg_stats_counter {
 	FG_COUNT_REGEX_LIMIT,
 	FG_COUNT_SERVICE_CONNECTIONS, /* opened to services */
 	FG_COUNT_LIMIT_KEYS_EVICTED,  /* of limits, from a pool's memory that was full */
+	FG_COUNT_LIMIT_HOSTS,         /* a gauge: by how many hosts the share of a limit is divided; 0: no store that hosts share */
 	FG_COUNT_MAX,
 };
 
@@ -98,6 +99,8 @@ void fg_stats_count_exchange(struct fg_stats *stats, unsigned worker, const stru
 /* A failure that never became an exchange (FastCGI garbage). */
 void fg_stats_count_reason(struct fg_stats *stats, enum fg_err reason);
 void fg_stats_add(struct fg_stats *stats, enum fg_stats_counter counter, uint64_t n);
+/* Of gauges. */
+void fg_stats_set(struct fg_stats *stats, enum fg_stats_counter counter, uint64_t n);
 uint64_t fg_stats_get(const struct fg_stats *stats, enum fg_stats_counter counter);
 uint64_t fg_stats_get_reason(const struct fg_stats *stats, enum fg_err reason);
 

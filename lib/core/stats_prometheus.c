@@ -143,6 +143,9 @@ add_pool(struct fg_buf *out, const struct fg_stats *stats)
 		fg_prometheus_number(out, sums.by_state[i]);
 	}
 	add_scalar(out, "faregate_in_flight", "gauge", "Exchanges under way.", sums.in_flight);
+	if (fg_stats_get(stats, FG_COUNT_LIMIT_HOSTS) > 0)
+		add_scalar(out, "faregate_limits_hosts", "gauge", "Hosts that share the store's limits, when it last answered.",
+		    fg_stats_get(stats, FG_COUNT_LIMIT_HOSTS));
 	add_scalar(out, "faregate_connections", "gauge", "FastCGI connections open.", sums.connections);
 	fg_prometheus_head(out, "faregate_reloads_total", "counter", "Reloads of the configuration, by result.");
 	fg_buf_add(out, FG_STR("faregate_reloads_total{result=\"taken\"}"));

@@ -140,6 +140,9 @@ fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	    (unsigned long long)fg_stats_get(stats, FG_COUNT_WORKER_DEATHS));
 	fg_buf_printf(out, "in flight      %llu exchanges, %llu connections\n", (unsigned long long)sums.in_flight,
 	    (unsigned long long)sums.connections);
+	if (fg_stats_get(stats, FG_COUNT_LIMIT_HOSTS) > 0)
+		fg_buf_printf(out, "limits         shared by %llu hosts, when the store last answered\n",
+		    (unsigned long long)fg_stats_get(stats, FG_COUNT_LIMIT_HOSTS));
 	if (fg_stats_get(stats, FG_COUNT_LOG_LINES_DROPPED) > 0)
 		fg_buf_printf(out, "log            %llu lines dropped\n",
 		    (unsigned long long)fg_stats_get(stats, FG_COUNT_LOG_LINES_DROPPED));
@@ -232,6 +235,7 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	    [FG_COUNT_REGEX_LIMIT] = "regex_limit",
 	    [FG_COUNT_SERVICE_CONNECTIONS] = "service_connections",
 	    [FG_COUNT_LIMIT_KEYS_EVICTED] = "limit_keys_evicted",
+	    [FG_COUNT_LIMIT_HOSTS] = "limit_hosts",
 	};
 	struct fg_stats_pool pool;
 	bool first = true;

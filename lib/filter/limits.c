@@ -129,7 +129,7 @@ shared_size(const struct fg_config *config)
 {
 	bool is_used = fg_config_policies(config, &fg_filter_limits)->count > 0;
 
-	return fg_limit_memory_size(is_used ? FG_MAX_LIMIT_KEYS : FG_MAX_LIMIT_KEYS_UNUSED);
+	return fg_limit_memory_size(is_used ? config->store.memory_keys : FG_MAX_LIMIT_KEYS_UNUSED);
 }
 
 static void

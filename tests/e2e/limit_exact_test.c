@@ -2,6 +2,8 @@
  * Limits are exact: whoever asks, through whichever worker and host, exactly as many requests pass as the limit says. Two
  * pools of two workers on one Redis or one Cluster, or one pool with its memory; 64 connections; again and again.
  */
+#include <signal.h>
+
 #include "e2e/e2e.h"
 #include "e2e/load.h"
 #include "support/redis_server.h"
@@ -303,6 +305,34 @@ places_outlive_their_lease(void)
 }
 
 static bool
+is_let_in(void *arg)
+{
+	return get(fronts[1], arg)->status == 200;
+}
+
+/* Nobody gives back what the workers of the one pool held when they were killed; it lapses, for the other pool too. */
+static void
+dead_workers_give_back(void)
+{
+	pid_t pids[8];
+	size_t count = bed_workers(&beds[0], pids, sizeof(pids) / sizeof(pids[0]));
+	struct load *load;
+	char target[64];
+
+	snprintf(target, sizeof(target), "/once?k=%u", turn());
+	gate_reset(&hold);
+	load = load_start(fronts[0], target, AT_ONCE);
+	CU_ASSERT(gate_wait_waiting(&hold, AT_ONCE));
+	CU_ASSERT_EQUAL(get(fronts[1], target)->status, 429);
+	CU_ASSERT_EQUAL(count, 2);
+	for (size_t i = 0; i < count; i++)
+		kill(pids[i], SIGKILL);
+	gate_open(&hold, 100000000);
+	(void)load_stop(load);
+	CU_ASSERT(bed_wait(is_let_in, target));
+}
+
+static bool
 shares_add_up(void *arg)
 {
 	char target[64];
@@ -338,6 +368,7 @@ add_scenes(CU_pSuite suite)
 	ADD_SCENE(suite, two_limits_that_lie_apart);
 	ADD_SCENE(suite, concurrency);
 	ADD_SCENE(suite, places_outlive_their_lease);
+	ADD_SCENE(suite, dead_workers_give_back);
 }
 
 void

@@ -21,6 +21,8 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/forward_test.c \
 	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/introspection_test.c tests/e2e/jwt_test.c \
 	tests/e2e/limit_exact_test.c \
+	tests/e2e/limit_attack_test.c tests/e2e/played_redis.c tests/e2e/played_redis.h \
+	tests/e2e/limit_cut_test.c tests/e2e/wire.c tests/e2e/wire.h \
 	tests/e2e/limit_failure_test.c \
 	tests/e2e/limits_test.c \
 	tests/e2e/maintenance_test.c \

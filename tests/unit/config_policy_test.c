@@ -46,6 +46,10 @@ named_policies(void)
 	CU_ASSERT_EQUAL(fg_config_policies(loaded->config, find_filter(routes[2], "request")->type)->count, 2);
 	config_end(loaded);
 	unlink(config_path("x.inc"));
+	/* Names stand in headers, metrics and logs: nobody writes a header of his own with one. */
+	EXPECT_ERRORS("version: 1\nlimits: {\"a\\\"b\\r\\nX: 1\": {rate: 1/1s}}\nroutes: {a: {path: /a, respond: {}}}\n",
+	    "f:2:10: limits: \"a\\\"b\\u000d\\nX: 1\" is not a name; it is made of letters, digits and . _ - and begins with a "
+	    "letter or digit\n");
 	EXPECT_ERRORS("version: 1\nrequest: {in: {}, none: {}}\nroutes:\n  a: {path: /a, respond: {}, request: inn, response: x}\n",
 	    "f:2:19: request: \"none\" is what a route says that has no such policy; take another name\n"
 	    "f:4:39: routes.a.request: there is no request policy \"inn\"; did you mean in?\n"

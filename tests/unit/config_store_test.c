@@ -12,7 +12,7 @@ static void
 memory(void)
 {
 	static const char *const texts[] = {"version: 1" REST, "version: 1\nstore: memory" REST,
-	    "version: 1\nstore: {url: memory, deadline: 5ms}" REST};
+	    "version: 1\nstore: {url: memory, deadline: 5ms, memory-keys: 1000000}" REST};
 	struct loaded *loaded;
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(texts); i++) {
@@ -21,6 +21,7 @@ memory(void)
 		CU_ASSERT_FATAL(loaded->config != NULL);
 		CU_ASSERT_PTR_NULL(loaded->config->store.redis);
 		CU_ASSERT_EQUAL(loaded->config->store.deadline, (i == 2 ? 5 : 25) * FG_US_PER_MS);
+		CU_ASSERT_EQUAL(loaded->config->store.memory_keys, i == 2 ? 1000000 : 65536);
 		config_end(loaded);
 	}
 }
@@ -53,6 +54,10 @@ mistakes(void)
 	EXPECT_ERRORS("version: 1\nstore: sqlite" REST,
 	    "f:2:8: store: expected memory, or redis://, rediss://, redis+unix://, redis+sentinel:// or redis+cluster:// and where "
 	    "it is, found \"sqlite\"\n");
+	EXPECT_ERRORS("version: 1\nstore: {memory-keys: 100}" REST,
+	    "f:2:22: store.memory-keys: \"100\" is out of range; expected a whole number from 1024 to 10000000\n");
+	EXPECT_ERRORS("version: 1\nstore: {memory-keys: 10000001}" REST,
+	    "f:2:22: store.memory-keys: \"10000001\" is out of range; expected a whole number from 1024 to 10000000\n");
 	EXPECT_ERRORS("version: 1\nstore: {password: x}" REST,
 	    "f:2:19: store.password: means nothing to store: memory; add url: redis://…\n");
 	EXPECT_ERRORS("version: 1\nstore: {url: \"redis://:a@h\", password: b}" REST,

@@ -193,6 +193,27 @@ the_nearest_to_its_expiry_gives_way(void)
 	fg_shared_close(&shared, false);
 }
 
+/* Of every size that may be said: half as many keys find their places, twice as many do not. */
+static void
+as_many_keys_as_are_said(void)
+{
+	static const size_t sizes[] = {FG_MIN_LIMIT_KEYS, 1025, 65536, 1000000};
+	struct fg_limit limit = make(FG_LIMIT_FIXED_WINDOW, 1);
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		make_memory(sizes[i]);
+		for (uint64_t who = 1; who <= 2 * sizes[i]; who++) {
+			struct fg_limit_ask ask = ask_of(&limit, who);
+
+			CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
+			if (who == sizes[i] / 2)
+				CU_ASSERT(fg_limit_memory_take_evictions(&memory) <= sizes[i] / 100);
+		}
+		CU_ASSERT(fg_limit_memory_take_evictions(&memory) >= sizes[i] / 2);
+		fg_shared_close(&shared, false);
+	}
+}
+
 /* Keys that whoever knows the configuration can find, all beside somebody's own: the few of them must not push that one out. */
 static void
 nobody_chooses_who_gives_way(void)
@@ -201,7 +222,7 @@ nobody_chooses_who_gives_way(void)
 	struct fg_limit_ask victim = ask_of(&limit, 1);
 
 	longer.period *= 2;
-	make_memory(FG_MAX_LIMIT_KEYS);
+	make_memory(65536);
 	CU_ASSERT(fg_limit_memory_take(&memory, &victim, 1, START));
 	for (uint64_t i = 1; i <= 64; i++) {
 		struct fg_limit_ask ask = ask_of(&longer, 1);
@@ -409,6 +430,7 @@ suite_limit_memory(void)
 	ADD_TEST(suite, several_processes_take_exactly_what_there_is);
 	ADD_TEST(suite, a_process_that_is_killed_harms_nobody);
 	ADD_TEST(suite, the_nearest_to_its_expiry_gives_way);
+	ADD_TEST(suite, as_many_keys_as_are_said);
 	ADD_TEST(suite, nobody_chooses_who_gives_way);
 	ADD_TEST(suite, many_logs);
 	ADD_TEST(suite, what_is_refused_is_known_for_a_while);

@@ -16,7 +16,7 @@
 #define DAY (INT64_C(86400) * S)
 #define START (INT64_C(1790000000) * S)
 
-enum { LIMITS = 8, KEYS = 3, MOST_HELD = 64 };
+enum { LIMITS = 12, KEYS = 3, MOST_HELD = 64 };
 
 static struct redis_server *server;
 static struct redis_scene scene;
@@ -120,6 +120,11 @@ make_limits(struct fg_limit limits[LIMITS], const struct fg_zone *zone)
 	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 40, .period = 600 * S, .zone = zone},
 	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 100, .period = DAY, .calendar = FG_LIMIT_DAY + (int)draw(3), .zone = zone},
 	    {.algorithm = FG_LIMIT_CONCURRENCY, .count = 1 + (int64_t)draw(8), .period = 30 * S},
+	    /* Too large for records of one integer. */
+	    {.algorithm = FG_LIMIT_CONCURRENCY, .count = 60000, .period = S},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 60000000, .period = 60 * S},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 3, .period = S / 4},
+	    {.algorithm = FG_LIMIT_SLIDING_WINDOW, .count = 60000000, .period = S},
 	};
 
 	for (size_t i = 0; i < LIMITS; i++) {
@@ -222,7 +227,7 @@ both_stores_say_the_same(void)
 
 		seed = round;
 		make_limits(limits, zone);
-		for (unsigned step = 0; step < 800; step++) {
+		for (unsigned step = 0; step < 1300; step++) {
 			struct pair pair;
 
 			/* Never back: keys of Redis expire by real time, and what has expired does not come back. */
@@ -255,6 +260,56 @@ both_stores_say_the_same(void)
 	CU_ASSERT(refused > 1000);
 }
 
+/*
+ * Clocks that jump by up to two years, forwards and back. No key of Redis ends by itself meanwhile, so that it forgets no
+ * more than memory does; both go on to say the same, what they say is possible, and the limit holds again where the clock goes on.
+ */
+static void
+clocks_that_jump(void)
+{
+	struct fg_limit limits[] = {
+	    {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 20, .period = 90 * DAY, .burst = 20},
+	    {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 1999, .period = 3 * DAY, .burst = 40},
+	    {.algorithm = FG_LIMIT_SLIDING_WINDOW, .count = 20, .period = 90 * DAY},
+	    {.algorithm = FG_LIMIT_SLIDING_WINDOW, .count = 40, .period = 90 * DAY},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 20, .period = 90 * DAY},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 20, .period = 31 * DAY, .calendar = FG_LIMIT_MONTH},
+	    {.algorithm = FG_LIMIT_CONCURRENCY, .count = 20, .period = 3600 * S},
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		fg_usec now = START;
+		struct pair pair = {.count = 1};
+		unsigned allowed = 0;
+
+		seed = i + 1;
+		CU_ASSERT(fg_limit_init(&limits[i]));
+		for (int step = 0; step < 400; step++) {
+			now += draw(3) == 0 ? (fg_usec)draw(1460 * (uint64_t)DAY) - 730 * DAY : (fg_usec)draw(S);
+			if (now < START - 730 * DAY || now > START + 7300 * DAY)
+				now = START;
+			pair.memory[0] = (struct fg_limit_ask){.limit = &limits[i], .cost = 1};
+			make_key(&pair.memory[0].key, &limits[i], (unsigned)i, 1);
+			pair.redis[0] = pair.memory[0];
+			(void)fg_limit_memory_take(&memory, pair.memory, 1, now);
+			CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, pair.redis, 1, now), FG_OK);
+			if (!same(&pair))
+				CU_FAIL_FATAL("the stores differ");
+			CU_ASSERT(pair.redis[0].result.remaining >= 0 && pair.redis[0].result.remaining <= pair.redis[0].result.limit);
+			CU_ASSERT(pair.redis[0].result.retry_after <= 2 * 90 * DAY);
+		}
+		/* From here on the clock goes as it should. */
+		for (int step = 0; step < 100; step++) {
+			struct fg_limit_ask ask = {.limit = &limits[i], .key = pair.redis[0].key, .cost = 1};
+
+			CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, now + step), FG_OK);
+			allowed += ask.result.allowed;
+		}
+		CU_ASSERT((int64_t)allowed <= (limits[i].burst > 0 ? limits[i].burst : limits[i].count));
+		redis_server_do(server, "FLUSHALL");
+	}
+}
+
 /* ---- Redis alone */
 
 static void
@@ -277,6 +332,78 @@ a_record_expires_by_itself(void)
 	reply = redis_server_do(server, "EVAL \"local k = redis.call('KEYS', 'fg:*') return redis.call('OBJECT', 'ENCODING', k[1])\" 0");
 	CU_ASSERT(strstr(reply, "int") != NULL);
 	redis_server_do(server, "FLUSHALL");
+}
+
+/* Redis has 16 bytes for an integer, and many more for anything else. */
+static void
+a_record_is_an_integer(void)
+{
+	struct fg_limit limits[] = {
+	    {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 100, .period = 60 * S, .burst = 20},
+	    {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 997, .period = 60 * S, .burst = 20},
+	    {.algorithm = FG_LIMIT_SLIDING_WINDOW, .count = 30, .period = 3600 * S},
+	    {.algorithm = FG_LIMIT_SLIDING_WINDOW, .count = FG_LIMIT_MAX_COUNT, .period = 60 * S},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1000000, .period = 60 * S},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1000000, .period = 31 * DAY, .calendar = FG_LIMIT_MONTH},
+	    {.algorithm = FG_LIMIT_CONCURRENCY, .count = 1000, .period = 30 * S},
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct fg_limit_ask ask = {.limit = &limits[i], .cost = 2};
+
+		CU_ASSERT(fg_limit_init(&limits[i]));
+		make_key(&ask.key, &limits[i], 0, 1);
+		CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+		CU_ASSERT(ask.result.allowed);
+		CU_ASSERT(strstr(redis_server_do(server,
+			      "EVAL \"return redis.call('OBJECT', 'ENCODING', redis.call('KEYS', 'fg:*')[1])\" 0"), "int") != NULL);
+		redis_server_do(server, "FLUSHALL");
+	}
+}
+
+/* ---- whose clock */
+
+/* Hosts whose clocks are hours and days apart count in the window that Redis's clock is in, all in the same. */
+static void
+windows_go_by_the_clock_of_redis(void)
+{
+	static const fg_usec off[] = {0, -7 * 3600 * S, 7 * 3600 * S, -70 * DAY, 70 * DAY, -1, 1};
+	struct fg_limit limits[] = {
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 14, .period = DAY, .calendar = FG_LIMIT_DAY},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 14, .period = 7 * DAY, .calendar = FG_LIMIT_WEEK},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 14, .period = 31 * DAY, .calendar = FG_LIMIT_MONTH},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 14, .period = 3600 * S},
+	    {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 14, .period = 60 * S},
+	};
+	struct fg_clock clock;
+
+	fg_clock_read(&clock);
+	limits[0].zone = limits[1].zone = limits[3].zone = fg_zone_load(FG_STR("Asia/Kathmandu"), clock.wall, &scene.arena);
+	CU_ASSERT_FATAL(limits[0].zone != NULL);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		fg_usec before[3], after[3], end = 0;
+		struct fg_limit_ask ask = {.limit = &limits[i], .cost = 1};
+
+		CU_ASSERT(fg_limit_init(&limits[i]));
+		make_key(&ask.key, &limits[i], (unsigned)i, 1);
+		fg_clock_read(&clock);
+		fg_limit_window_ends(&limits[i], clock.wall, before);
+		for (int n = 0; n < 2 * (int)(sizeof(off) / sizeof(off[0])); n++) {
+			/* Each of them begins the window once, and once goes on with it. */
+			if (n % 2 == 0)
+				redis_server_do(server, "FLUSHALL");
+			fg_limit_redis_suppose_time(store, clock.wall + off[n / 2]);
+			CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);
+			CU_ASSERT(ask.result.allowed);
+			fg_clock_read(&clock);
+			fg_limit_window_ends(&limits[i], clock.wall, after);
+			/* A boundary may pass while we look. */
+			CU_ASSERT(ask.reading.x == before[1] || ask.reading.x == after[1]);
+			CU_ASSERT(n % 2 == 0 || ask.reading.x != end || ask.reading.y == 2);
+			end = ask.reading.x;
+		}
+		redis_server_do(server, "FLUSHALL");
+	}
 }
 
 /* What was decided stays decided while what is held is renewed, and when that fails: an answer still tells it. */
@@ -420,7 +547,10 @@ suite_limit_store(void)
 	CU_pSuite suite = CU_add_suite("limit_store", set_up, tear_down);
 
 	ADD_TEST(suite, both_stores_say_the_same);
+	ADD_TEST(suite, clocks_that_jump);
 	ADD_TEST(suite, a_record_expires_by_itself);
+	ADD_TEST(suite, a_record_is_an_integer);
+	ADD_TEST(suite, windows_go_by_the_clock_of_redis);
 	ADD_TEST(suite, renewing_changes_no_decision);
 	ADD_TEST(suite, hosts_hear_of_each_other);
 	ADD_TEST(suite, all_or_nothing_in_a_cluster);

@@ -63,6 +63,7 @@ serve(const char *const *wrap)
 	    "  high: {path: /high/*, service: one, criticality: high}\n"
 	    "  brief: {path: /brief/*, service: brief}\n"
 	    "  tight: {path: /tight/*, service: tight}\n"
+	    "  copied: {path: /copied/*, service: b, mirror: {service: tight}}\n"
 	    "  b: {path: /b/*, service: b}\n",
 	    played_port(stage.a), MOST, played_port(stage.a), played_port(stage.a), played_port(stage.a), played_port(stage.b));
 	bed_start_pool(&stage.bed, wrap);
@@ -135,6 +136,23 @@ no_place_is_in_use(void *arg)
 {
 	(void)arg;
 	return bed_metric(stage.fronts[0], "faregate_service_places_in_use{service=\"tight\"}") == 0;
+}
+
+static void
+a_copy_takes_a_place_or_is_left_out(void)
+{
+	static const char dropped[] = "faregate_mirrors_dropped_total{service=\"tight\"}";
+
+	EACH_FRONT(&stage, front) {
+		double before = bed_metric(front, dropped);
+
+		CHECK(front, get(front, "/copied/x")->status == 200 && gate_wait_waiting(&hold, 1));
+		CHECK(front, http_is_problem(&stage.bed, get(front, "/tight/y"), 503, "overloaded"));
+		CHECK(front, get(front, "/copied/y")->status == 200);
+		CHECK(front, bed_metric(front, dropped) == before + 1);
+		gate_open(&hold, 1);
+		CHECK(front, bed_wait(no_place_is_in_use, NULL));
+	}
 }
 
 static void
@@ -296,6 +314,7 @@ suite_admission(void)
 
 	ADD_SCENE(suite, never_more_than_stated);
 	ADD_SCENE(suite, another_service_goes_on);
+	ADD_SCENE(suite, a_copy_takes_a_place_or_is_left_out);
 	ADD_SCENE(suite, a_dead_worker_gives_back);
 	suite = add_suite("so many at a time, one worker", init_one_worker, cleanup);
 	ADD_SCENE(suite, the_critical_go_first);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "core/config.h"
 #include "core/pool_memory.h"
 #include "core/stats.h"
@@ -77,6 +78,8 @@ serve(const struct fg_config *config, const struct fg_pool_memory *memory)
 
 	fg_clock_read(&clock);
 	atomic_store(&worker->pid, (int32_t)getpid());
+	atomic_store(&worker->born, fg_process_born(getpid()));
+	atomic_store(&worker->is_spawned, 1);
 	atomic_store(&worker->started, clock.wall);
 	atomic_store(&worker->generation, 1);
 	signal(SIGPIPE, SIG_IGN);

@@ -2,9 +2,10 @@
  * How many requests a service is given at a time (`max-in-flight`), so that one that is slow takes neither the pool nor, by
  * its own queues, itself.
  *
- * The number holds for the whole pool, exactly: a worker first counts the newcomer in its row of the shared records
- * (targets.h), then adds up all rows, and takes it back when that is too many. A worker that dies leaves no place behind, for
- * its row counts no longer. What finds no place waits in its worker, the more critical routes first, then who came first.
+ * Both numbers, of those in flight and of those that wait, hold for the whole pool, exactly: each worker counts its own in
+ * its row of the shared records, and adds up all rows (targets_places.c). A worker that dies leaves neither a place nor room in
+ * the queue taken, for its row counts no longer. What finds no place waits in its worker, the more critical routes first, then
+ * who came first; when the queue is full one that is more critical takes the room of another in its worker.
  * A place that comes free in the worker is taken at once; one that comes free in another within POLL_US. A worker whose
  * oldest has waited for HUNGRY_MS has the next place to itself, so that no worker is left out.
  */
@@ -24,7 +25,7 @@ enum fg_criticality { FG_CRITICALITY_LOW, FG_CRITICALITY_NORMAL, FG_CRITICALITY_
 
 struct fg_admission_conf {
 	int most;     /* requests in flight, of the whole pool; 0: any number */
-	int queue;    /* that wait for a place, of the whole pool; each worker has its share, rounded up */
+	int queue;    /* that wait for a place, of the whole pool */
 	fg_usec wait; /* at most */
 };
 

@@ -30,6 +30,7 @@ struct fg_stats_shared {
 	_Atomic uint32_t series_count; /* handed out (core/name_table.h) */
 	_Atomic uint64_t generation;
 	_Atomic int64_t started, reloaded, refused;
+	_Atomic int64_t looked; /* for workers that are no more; monotonic */
 
 	alignas(64) _Atomic uint64_t counters[FG_COUNT_MAX];
 	alignas(64) _Atomic uint64_t reasons[FG_ERR_COUNT];

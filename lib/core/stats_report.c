@@ -222,6 +222,7 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	    [FG_COUNT_CONNECTIONS_ACCEPTED] = "connections_accepted",
 	    [FG_COUNT_LOG_LINES_DROPPED] = "log_lines_dropped",
 	    [FG_COUNT_WORKER_DEATHS] = "worker_deaths",
+	    [FG_COUNT_EXCHANGES_LOST] = "exchanges_lost",
 	    [FG_COUNT_RELOADS] = "reloads",
 	    [FG_COUNT_RELOADS_REFUSED] = "reloads_refused",
 	    [FG_COUNT_REGEX_LIMIT] = "regex_limit",

@@ -67,10 +67,18 @@ unsigned fg_targets_in_flight(const struct fg_targets *targets, const struct fg_
 
 /* Whether the pool counts what is in flight to the service as a whole; else the worker counts alone. */
 bool fg_targets_is_shared(const struct fg_targets *targets, const struct fg_service *service);
-/* One more in flight to the service as a whole, unless `most` are; exact over all workers. fg_targets_dismiss() ends it. */
+/*
+ * One more in flight to the service as a whole, unless `most` are; exact over all workers: never more, and what is free goes
+ * to one of those that want it. fg_targets_dismiss() ends it.
+ */
 FG_MUST_CHECK bool fg_targets_admit(struct fg_targets *targets, const struct fg_stats *stats, unsigned slot,
     const struct fg_service *service, unsigned most);
 void fg_targets_dismiss(struct fg_targets *targets, unsigned slot, const struct fg_service *service);
+/* The same for those that wait to be admitted. */
+FG_MUST_CHECK bool fg_targets_line_up(struct fg_targets *targets, const struct fg_stats *stats, unsigned slot,
+    const struct fg_service *service, unsigned most);
+void fg_targets_step_out(struct fg_targets *targets, unsigned slot, const struct fg_service *service);
+unsigned fg_targets_waiting(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_service *service);
 
 /* For metrics and `faregate status`: the targets of the configuration in use. */
 void fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);

@@ -23,10 +23,13 @@ struct fg_targets {
 	struct fg_shared memory;          /* owned */
 	struct fg_targets_shared *shared; /* within it */
 	struct fg_name_table table;       /* of its states */
-	_Atomic uint16_t *rows;           /* within it: in flight, FG_STATS_MAX_WORKERS rows of max */
+	_Atomic uint16_t *rows;           /* within it: FG_STATS_MAX_WORKERS rows of max in flight, then max that wait */
 };
 
-/* Of record number n in the whole pool. */
+/* A worker's, by the numbers of records. */
+_Atomic uint16_t *fg_targets_row(const struct fg_targets *targets, unsigned slot);
+/* Of record number n in the whole pool: in flight; waiting for a place. */
 unsigned fg_targets_count_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n);
+unsigned fg_targets_count_waiting(const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n);
 
 #endif

@@ -64,18 +64,32 @@ join_memory(struct fg_pool_memory *memory, struct fg_config *config)
 	return ok;
 }
 
+/* Where no other worker has noticed yet. */
+static void
+say_who_died(const struct fg_config *config, struct fg_stats *stats)
+{
+	const struct fg_log log = {.level = config->log_level};
+	struct fg_stats_death death = {0};
+
+	while (fg_stats_free_dead(stats, &death))
+		FG_LOG(&log, WARN, "worker", "worker died", FG_F_INT("pid", death.pid),
+		    FG_F_INT("in_flight", (int64_t)death.in_flight), FG_F_INT("connections", (int64_t)death.connections));
+}
+
 static int
 serve(const struct fg_config *config, const struct fg_pool_memory *memory)
 {
 	static const int fds[] = {STDIN_FILENO};
 	struct fg_stats *stats = memory->stats;
-	unsigned slot = fg_stats_worker_slot(stats);
-	struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
 	struct fg_worker_spec spec = {
-	    .config = config, .listen_fds = fds, .listen_count = 1, .memory = memory, .slot = slot, .generation = 1};
+	    .config = config, .listen_fds = fds, .listen_count = 1, .memory = memory, .generation = 1};
+	struct fg_stats_worker *worker;
 	struct fg_clock clock;
 	int status;
 
+	say_who_died(config, stats);
+	spec.slot = fg_stats_worker_slot(stats);
+	worker = fg_stats_worker(stats, spec.slot);
 	fg_clock_read(&clock);
 	atomic_store(&worker->pid, (int32_t)getpid());
 	atomic_store(&worker->born, fg_process_born(getpid()));
@@ -86,7 +100,7 @@ serve(const struct fg_config *config, const struct fg_pool_memory *memory)
 	/* Another process that shares the socket may take the connection first: accept() must not wait then. */
 	fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
 	status = fg_worker_run(&spec);
-	fg_stats_worker_free(stats, slot);
+	fg_stats_worker_free(stats, spec.slot);
 	return status;
 }
 

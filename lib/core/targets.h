@@ -39,6 +39,7 @@ struct fg_target_state {
 	_Atomic uint64_t retries, retries_refused, mirrored, mirrors_dropped;
 	_Atomic uint64_t queued, shed;   /* waited for a place; were refused one */
 	_Atomic uint64_t hungry;         /* which worker has the next place to itself (admission.c) */
+	_Atomic uint32_t places, room;   /* as the last configuration has them: in flight at most (0: any number), waiting at most */
 };
 
 /* As fg_stats_create(), fg_stats_join() and fg_stats_open(). count: of services and targets together. */

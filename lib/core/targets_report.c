@@ -129,6 +129,18 @@ get_mirrors_dropped(const struct view *view)
 }
 
 static uint64_t
+get_waiting(const struct view *view)
+{
+	return fg_targets_count_waiting(view->targets, view->stats, view->number);
+}
+
+static uint64_t
+get_places(const struct view *view)
+{
+	return atomic_load(&view->state->places);
+}
+
+static uint64_t
 get_queued(const struct view *view)
 {
 	return atomic_load(&view->state->queued);
@@ -162,6 +174,8 @@ static const struct {
     {"faregate_mirrors_dropped_total", "counter", "Copies that were not: too many in flight, or too large a body.",
 	get_mirrors_dropped, true},
     {"faregate_service_places_in_use", "gauge", "Requests that hold one of a service's max-in-flight places.", get_in_flight, true},
+    {"faregate_service_places", "gauge", "How many there are; 0: any number.", get_places, true},
+    {"faregate_service_waiting", "gauge", "Requests that wait for a place.", get_waiting, true},
     {"faregate_service_queued_total", "counter", "Requests that had to wait for a place.", get_queued, true},
     {"faregate_service_shed_total", "counter", "Requests refused because the queue for a place was full.", get_shed, true},
 };

@@ -158,13 +158,44 @@ fg_stats_worker_slot(struct fg_stats *stats)
 	return FG_STATS_MAX_WORKERS - 1;
 }
 
+static bool
+has_supervisor(const struct fg_stats *stats)
+{
+	pid_t pid = atomic_load(&stats->shared->pid);
+
+	return pid != 0 && !fg_process_is_gone(pid, 0);
+}
+
+/* Where a pool runs its numbers are those that count. */
+static uint64_t
+number_for_spawned(struct fg_stats *stats)
+{
+	return has_supervisor(stats) ? fg_stats_generation(stats) : atomic_fetch_add(&stats->shared->spawned, 1) + 1;
+}
+
+unsigned
+fg_stats_worker_enrol(struct fg_stats *stats, fg_usec wall)
+{
+	unsigned slot = fg_stats_worker_slot(stats);
+	struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
+
+	atomic_store(&worker->pid, (int32_t)getpid());
+	atomic_store(&worker->born, fg_process_born(getpid()));
+	atomic_store(&worker->is_spawned, 1);
+	atomic_store(&worker->started, wall);
+	/* Several that share the last slot have any: 0 is older than all. */
+	if (slot < FG_STATS_MAX_WORKERS - 1)
+		atomic_store(&worker->generation, number_for_spawned(stats));
+	else
+		atomic_store(&worker->state, FG_WORKER_STARTING);
+	return slot;
+}
+
 /* A supervisor sees the end of its own workers; those of one that is gone too are nobody's. */
 static bool
 is_dead(const struct fg_stats *stats, const struct fg_stats_worker *worker, pid_t pid)
 {
-	pid_t supervisor = atomic_load(&stats->shared->pid);
-
-	if (atomic_load(&worker->is_spawned) == 0 && supervisor != 0 && !fg_process_is_gone(supervisor, 0))
+	if (atomic_load(&worker->is_spawned) == 0 && has_supervisor(stats))
 		return false;
 	return fg_process_is_gone(pid, atomic_load(&worker->born));
 }

@@ -122,6 +122,11 @@ unsigned fg_stats_worker_slot(struct fg_stats *stats);
 FG_MUST_CHECK bool fg_stats_free_dead(struct fg_stats *stats, struct fg_stats_death *death);
 /* Whether it is time for a process of the pool to look for them; true for one of those that ask at once. now: monotonic. */
 FG_MUST_CHECK bool fg_stats_may_look_for_dead(struct fg_stats *stats, fg_usec now, fg_usec every);
+/*
+ * A slot for this process, which a web server has started, with a number for its configuration: the pool's, where one runs,
+ * else one above those of all such processes before. It stands there until fg_stats_worker_free(), or the process is gone.
+ */
+unsigned fg_stats_worker_enrol(struct fg_stats *stats, fg_usec wall);
 /* The process is gone. */
 void fg_stats_worker_free(struct fg_stats *stats, unsigned slot);
 struct fg_stats_worker *fg_stats_worker(struct fg_stats *stats, unsigned slot);

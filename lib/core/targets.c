@@ -63,6 +63,7 @@ init_memory(void *p, size_t size)
 
 	shared->boot = ask_boot();
 	shared->max = (uint32_t)max_within(size);
+	fg_targets_lock_init(shared);
 }
 
 static bool
@@ -166,35 +167,78 @@ format_name(char out[FG_NAME_BYTES], struct fg_str service, struct fg_str url)
 	fg_name_join(out, kind_text, url);
 }
 
-static uint32_t
-attach(struct fg_targets *targets, struct fg_str service, struct fg_str url, uint64_t generation,
-    struct fg_target_state **state)
+/* Who is looking for records. */
+struct attaching {
+	struct fg_targets *targets;
+	uint64_t generation;
+	bool has_cleared; /* what nobody uses has been given back */
+};
+
+static struct fg_target_state *
+use(const struct attaching *attaching, uint32_t number)
+{
+	struct fg_target_state *state = &attaching->targets->shared->states[number].state;
+
+	if (atomic_load(&state->generation) < attaching->generation)
+		atomic_store(&state->generation, attaching->generation);
+	return state;
+}
+
+/* What it has already is not to be given back for what it has not yet. */
+static void
+keep(const struct attaching *attaching, struct fg_str service, struct fg_str url)
 {
 	char name[FG_NAME_BYTES];
 	uint32_t number;
 
 	format_name(name, service, url);
-	number = fg_name_table_find(&targets->table, name);
-	if (number == FG_NAME_NONE)
-		return number;
-	*state = &targets->shared->states[number].state;
-	atomic_store(&(*state)->generation, generation);
-	return number;
+	number = fg_name_table_look(&attaching->targets->table, name);
+	if (number != FG_NAME_NONE)
+		use(attaching, number);
 }
 
 static void
-attach_service(struct fg_targets *targets, struct fg_service *service, uint64_t generation)
+keep_all(const struct attaching *attaching, const struct fg_config *config)
 {
-	uint32_t own = attach(targets, service->name, FG_STR_NONE, generation, &service->state);
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct fg_service *service = config->services[i];
 
-	service->number = own == FG_NAME_NONE ? NUMBER_NONE : (int32_t)own;
+		keep(attaching, service->name, FG_STR_NONE);
+		for (size_t t = 0; t < service->target_count; t++)
+			keep(attaching, service->name, service->targets[t].url);
+	}
+}
+
+static int32_t
+attach(struct attaching *attaching, struct fg_str service, struct fg_str url, struct fg_target_state **state)
+{
+	struct fg_name_table *table = &attaching->targets->table;
+	char name[FG_NAME_BYTES];
+	uint32_t number;
+
+	format_name(name, service, url);
+	number = fg_name_table_find_alone(table, name);
+	if (number == FG_NAME_NONE && !attaching->has_cleared) {
+		attaching->has_cleared = true;
+		fg_targets_free_unused(attaching->targets, attaching->generation);
+		number = fg_name_table_find_alone(table, name);
+	}
+	if (number == FG_NAME_NONE)
+		return NUMBER_NONE;
+	*state = use(attaching, number);
+	return (int32_t)number;
+}
+
+static void
+attach_service(struct attaching *attaching, struct fg_service *service)
+{
+	service->number = attach(attaching, service->name, FG_STR_NONE, &service->state);
 	atomic_store(&service->state->places, (uint32_t)service->admission.most);
 	atomic_store(&service->state->room, (uint32_t)service->admission.queue);
 	for (size_t i = 0; i < service->target_count; i++) {
 		struct fg_target *target = &service->targets[i];
-		uint32_t number = attach(targets, service->name, target->url, generation, &target->state);
 
-		target->number = number == FG_NAME_NONE ? NUMBER_NONE : (int32_t)number;
+		target->number = attach(attaching, service->name, target->url, &target->state);
 		atomic_store(&target->state->has_breaker, service->breaker != NULL);
 		atomic_store(&target->state->is_probed, service->health != NULL);
 	}
@@ -203,8 +247,14 @@ attach_service(struct fg_targets *targets, struct fg_service *service, uint64_t 
 void
 fg_targets_attach(struct fg_targets *targets, struct fg_config *config, uint64_t generation)
 {
+	struct attaching attaching = {.targets = targets, .generation = generation};
+
+	if (!fg_targets_lock(targets))
+		return;
+	keep_all(&attaching, config);
 	for (size_t i = 0; i < config->service_count; i++)
-		attach_service(targets, config->services[i], generation);
+		attach_service(&attaching, config->services[i]);
+	fg_targets_unlock(targets);
 }
 
 struct fg_target_state *

@@ -51,8 +51,14 @@ void fg_targets_close(struct fg_targets *targets, bool unlink_file);
 /* How many records a configuration needs. */
 size_t fg_targets_needed(const struct fg_config *config);
 /*
- * Points services and targets to their records; generation: of the configuration. One that finds no place
- * (FG_MAX_SHARED_TARGETS) keeps a record of the worker's own.
+ * Whose workers are of the same pool, by which is known what is in use: from then on records that no living worker's
+ * configuration has are given back when room is wanted. Borrowed.
+ */
+void fg_targets_know_workers(struct fg_targets *targets, const struct fg_stats *stats);
+/*
+ * Points services and targets to their records; generation: of the configuration, which by now stands in the statistics, as a
+ * worker's or the pool's, or is higher than any that does. One that finds no place (FG_MAX_SHARED_TARGETS) keeps a record of the
+ * worker's own.
  */
 void fg_targets_attach(struct fg_targets *targets, struct fg_config *config, uint64_t generation);
 /* NULL: there is no such target. Not of a reader. */

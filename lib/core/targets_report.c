@@ -8,26 +8,27 @@ struct view {
 	const struct fg_targets *targets;
 	const struct fg_stats *stats;
 	const struct fg_target_state *state;
-	struct fg_str service, url; /* url empty: the service as a whole */
+	struct fg_str service, url; /* url empty: the service as a whole. Of name */
 	uint32_t number;
+	char name[FG_NAME_BYTES];
 };
 
 /* False: a record that the configuration in use does not have, or the second of a name. */
 static bool
 view_take(struct view *view, const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n)
 {
-	const struct fg_name_head *head = fg_name_table_at(&targets->table, n);
 	struct fg_stats_pool pool;
 	struct fg_str name;
 	size_t space;
 
-	if (head == NULL || fg_name_table_look(&targets->table, head->name) != n)
+	*view = (struct view){.targets = targets, .stats = stats, .number = n, .state = &targets->shared->states[n].state};
+	if (!fg_name_table_read(&targets->table, n, view->name) || fg_name_table_look(&targets->table, view->name) != n)
 		return false;
 	fg_stats_get_pool(stats, &pool);
-	name = fg_str_from(head->name);
+	name = fg_str_from(view->name);
 	space = fg_str_find(name, ' ');
-	*view = (struct view){.targets = targets, .stats = stats, .number = n, .state = &targets->shared->states[n].state,
-	    .service = fg_str_slice(name, 0, space), .url = fg_str_slice(name, space + 1, name.len)};
+	view->service = fg_str_slice(name, 0, space);
+	view->url = fg_str_slice(name, space + 1, name.len);
 	return atomic_load(&view->state->generation) >= pool.generation;
 }
 

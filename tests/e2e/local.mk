@@ -29,6 +29,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/protocol_test.c \
 	tests/e2e/reference_test.c \
 	tests/e2e/revoke_test.c \
+	tests/e2e/room_test.c \
 	tests/e2e/secure_test.c \
 	tests/e2e/share_test.c \
 	tests/e2e/stream_test.c \

@@ -258,6 +258,9 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	add_series_json(out, stats, FG_STR("route:"));
 	fg_buf_add(out, FG_STR("},\"services\":{"));
 	add_series_json(out, stats, FG_STR("service:"));
+	fg_buf_add(out, FG_STR("},\"places\":{"));
+	if (stats->targets != NULL)
+		fg_targets_format_services_json(stats->targets, stats, out);
 	fg_buf_add(out, FG_STR("},\"targets\":["));
 	if (stats->targets != NULL)
 		fg_targets_format_json(stats->targets, stats, out);

@@ -87,9 +87,11 @@ FG_MUST_CHECK bool fg_targets_line_up(struct fg_targets *targets, const struct f
 void fg_targets_step_out(struct fg_targets *targets, unsigned slot, const struct fg_service *service);
 unsigned fg_targets_waiting(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_service *service);
 
-/* For metrics and `faregate status`: the targets of the configuration in use. */
+/* For metrics and `faregate status`: the services and targets of the configuration in use. */
 void fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 void fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
+/* Members of a JSON object, an object a service: what is in flight to it, its places, and who waits for them. */
+void fg_targets_format_services_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 /* Elements of a JSON array, an object a target. */
 void fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 

@@ -263,7 +263,7 @@ serve(struct cgi *cgi, struct fg_gateway *gw)
 }
 
 int
-fg_cgi_run(const struct fg_config *config, const struct fg_pool_memory *memory)
+fg_cgi_run(const struct fg_config *config, const struct fg_pool_memory *memory, unsigned slot)
 {
 	struct fg_stats *stats = memory == NULL ? NULL : memory->stats;
 	struct fg_log log = {.level = config->log_level};
@@ -278,6 +278,7 @@ fg_cgi_run(const struct fg_config *config, const struct fg_pool_memory *memory)
 		FG_LOG(&log, WARN, "cgi", "the access log cannot be opened", FG_F_STR("path", config->access_log.path));
 	gw.access_log = access_log;
 	gw.stats = stats;
+	gw.worker = slot;
 	fg_gateway_start_filters(&gw, memory);
 	serve(&cgi, &gw);
 	fg_gateway_fini(&gw);

@@ -43,8 +43,10 @@ accept_some(struct fg_front *front, int listen_fd)
 			pause_accepting(front, "too many connections");
 			return false;
 		}
+		fg_front_count_conns(front, 1);
 		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0) {
+			fg_front_count_conns(front, 0);
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 				pause_accepting(front, strerror(errno));
 			return false;

@@ -31,12 +31,12 @@ enum {
 	PENDING_MOST_BYTES = FG_MAX_RESPONSE_HEAD_BYTES * 4,
 };
 
-static void
-count_conns(struct fg_front *front)
+void
+fg_front_count_conns(struct fg_front *front, unsigned more)
 {
 	if (front->gw->stats != NULL)
 		atomic_store_explicit(&fg_stats_worker(front->gw->stats, front->gw->worker)->connections,
-		    front->conn_count, memory_order_relaxed);
+		    front->conn_count + more, memory_order_relaxed);
 }
 
 /* ---- connections */
@@ -61,7 +61,7 @@ close_conn(struct conn *conn)
 	conn->request = NULL;
 	close(conn->fd);
 	front->conn_count--;
-	count_conns(front);
+	fg_front_count_conns(front, 0);
 	fg_task_post(&conn->free_task);
 	if (front->draining && front->conn_count == 0)
 		fg_task_post(&front->idle_task);
@@ -411,7 +411,7 @@ fg_conn_open(struct fg_front *front, int fd)
 		front->conns->prev = conn;
 	front->conns = conn;
 	front->conn_count++;
-	count_conns(front);
+	fg_front_count_conns(front, 0);
 	fg_conn_read(conn);
 }
 

@@ -80,6 +80,8 @@ struct fg_front {
 
 /* Takes the descriptor over and reads what is there already. */
 void fg_conn_open(struct fg_front *front, int fd);
+/* Says how many connections are open; more: about to be, so that one that is lost with its worker is counted. */
+void fg_front_count_conns(struct fg_front *front, unsigned more);
 /* After a request, or to leave: waits for the next one, or gives the connection away, or closes it. */
 void fg_conn_go_idle(struct conn *conn);
 /* From now on the client's leaving is noticed although nothing is expected of it. */

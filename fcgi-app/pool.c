@@ -156,6 +156,8 @@ fg_pool_reap(struct fg_pool *pool, fg_usec now, struct fg_pool_death *death)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		for (unsigned i = 0; i < pool->count; i++) {
+			const struct fg_stats_worker *worker = fg_stats_worker_read(pool->memory->stats, pool->members[i].slot);
+
 			if (pool->members[i].pid != pid)
 				continue;
 			*death = (struct fg_pool_death){
@@ -163,6 +165,8 @@ fg_pool_reap(struct fg_pool *pool, fg_usec now, struct fg_pool_death *death)
 			    .by_signal = WIFSIGNALED(status),
 			    .code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
 			    .lived = now - pool->members[i].started,
+			    .in_flight = atomic_load(&worker->in_flight),
+			    .connections = atomic_load(&worker->connections),
 			};
 			fg_stats_worker_free(pool->memory->stats, death->member.slot);
 			pool->members[i] = pool->members[--pool->count];

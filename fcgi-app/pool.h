@@ -54,6 +54,7 @@ struct fg_pool_death {
 	bool by_signal;
 	int code; /* signal or exit status */
 	fg_usec lived;
+	uint64_t in_flight, connections; /* that ended with it */
 };
 
 void fg_pool_init(struct fg_pool *pool);

@@ -47,44 +47,63 @@ load(void)
 	return config;
 }
 
+/* Where no other worker has noticed yet. */
+static void
+say_who_died(const struct fg_config *config, struct fg_stats *stats)
+{
+	const struct fg_log log = {.level = config->log_level};
+	struct fg_stats_death death = {0};
+
+	while (fg_stats_free_dead(stats, &death))
+		FG_LOG(&log, WARN, "worker", "worker died", FG_F_INT("pid", death.pid),
+		    FG_F_INT("in_flight", (int64_t)death.in_flight), FG_F_INT("connections", (int64_t)death.connections));
+}
+
+/* The process has a slot before it points to anything that the others share: what its configuration has is in use from then on. */
+static unsigned
+enrol(const struct fg_pool_memory *memory, struct fg_config *config)
+{
+	struct fg_clock clock;
+	unsigned slot;
+
+	say_who_died(config, memory->stats);
+	fg_clock_read(&clock);
+	slot = fg_stats_worker_enrol(memory->stats, clock.wall);
+	fg_pool_memory_attach(memory, config, atomic_load(&fg_stats_worker(memory->stats, slot)->generation));
+	return slot;
+}
+
 /*
- * Processes of one configuration count together where they may write beside the pid file; false where they may not. A
- * process joins the counters of a supervised pool too, when one runs.
+ * Processes count together where they may write beside the pid file; false where they may not. A process joins the counters of
+ * a supervised pool too, when one runs.
  */
 static bool
-join_memory(struct fg_pool_memory *memory, struct fg_config *config)
+join_memory(struct fg_pool_memory *memory, const struct fg_config *config)
 {
 	char *stem = fg_pidfile_beside(config->pid_file, "");
 	bool ok = fg_pool_memory_join(memory, stem, config) == FG_OK;
 
 	free(stem);
-	if (ok)
-		fg_pool_memory_attach(memory, config, 1);
 	return ok;
 }
 
 static int
-serve(const struct fg_config *config, const struct fg_pool_memory *memory)
+serve(const struct fg_config *config, const struct fg_pool_memory *memory, unsigned slot)
 {
 	static const int fds[] = {STDIN_FILENO};
-	struct fg_stats *stats = memory->stats;
-	unsigned slot = fg_stats_worker_slot(stats);
-	struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
 	struct fg_worker_spec spec = {
-	    .config = config, .listen_fds = fds, .listen_count = 1, .memory = memory, .slot = slot, .generation = 1};
-	struct fg_clock clock;
-	int status;
+	    .config = config,
+	    .listen_fds = fds,
+	    .listen_count = 1,
+	    .memory = memory,
+	    .slot = slot,
+	    .generation = atomic_load(&fg_stats_worker(memory->stats, slot)->generation),
+	};
 
-	fg_clock_read(&clock);
-	atomic_store(&worker->pid, (int32_t)getpid());
-	atomic_store(&worker->started, clock.wall);
-	atomic_store(&worker->generation, 1);
 	signal(SIGPIPE, SIG_IGN);
 	/* Another process that shares the socket may take the connection first: accept() must not wait then. */
 	fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
-	status = fg_worker_run(&spec);
-	fg_stats_worker_free(stats, slot);
-	return status;
+	return fg_worker_run(&spec);
 }
 
 int
@@ -92,18 +111,18 @@ fg_spawned_worker(void)
 {
 	struct fg_config *config = load();
 	struct fg_pool_memory memory;
+	unsigned slot;
 	int status;
 
 	if (config == NULL)
 		return FG_EXIT_INPUT;
-	if (!join_memory(&memory, config)) {
-		if (fg_pool_memory_create(&memory, NULL, config) != FG_OK) {
-			fg_config_free(config);
-			return FG_EXIT_ENVIRONMENT;
-		}
-		fg_pool_memory_attach(&memory, config, 1);
+	if (!join_memory(&memory, config) && fg_pool_memory_create(&memory, NULL, config) != FG_OK) {
+		fg_config_free(config);
+		return FG_EXIT_ENVIRONMENT;
 	}
-	status = serve(config, &memory);
+	slot = enrol(&memory, config);
+	status = serve(config, &memory, slot);
+	fg_stats_worker_free(memory.stats, slot);
 	fg_pool_memory_close(&memory, false);
 	fg_config_free(config);
 	return status;
@@ -114,15 +133,22 @@ fg_spawned_cgi(void)
 {
 	struct fg_config *config = load();
 	struct fg_pool_memory memory;
+	unsigned slot = 0;
 	bool is_shared;
 	int status;
 
 	if (config == NULL)
 		return FG_EXIT_INPUT;
 	is_shared = join_memory(&memory, config);
-	status = fg_cgi_run(config, is_shared ? &memory : NULL);
-	if (is_shared)
+	if (is_shared) {
+		slot = enrol(&memory, config);
+		atomic_store(&fg_stats_worker(memory.stats, slot)->state, FG_WORKER_RUNNING);
+	}
+	status = fg_cgi_run(config, is_shared ? &memory : NULL, slot);
+	if (is_shared) {
+		fg_stats_worker_free(memory.stats, slot);
 		fg_pool_memory_close(&memory, false);
+	}
 	fg_config_free(config);
 	return status;
 }

@@ -269,6 +269,7 @@ on_death(struct supervisor *s, const struct fg_pool_death *death)
 		FG_LOG(&s->log, DEBUG, "supervisor", "worker left", FG_F_INT("pid", death->member.pid));
 		return;
 	}
+	fg_stats_add(s->memory.stats, FG_COUNT_EXCHANGES_LOST, death->in_flight);
 	if (!death->member.told) {
 		fg_stats_add(s->memory.stats, FG_COUNT_WORKER_DEATHS, 1);
 		if (s->phase == RUNNING)
@@ -276,6 +277,7 @@ on_death(struct supervisor *s, const struct fg_pool_death *death)
 	}
 	FG_LOG(&s->log, WARN, "supervisor", "worker died", FG_F_INT("pid", death->member.pid),
 	    death->by_signal ? FG_F_INT("signal", death->code) : FG_F_INT("status", death->code),
+	    FG_F_INT("in_flight", (int64_t)death->in_flight), FG_F_INT("connections", (int64_t)death->connections),
 	    FG_F_INT("lived_ms", death->lived / FG_US_PER_MS), FG_F_INT("backoff_ms", s->backoff / FG_US_PER_MS));
 	if (death->member.told)
 		return;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "core/access_log.h"
 #include "core/config.h"
+#include "core/dead_workers.h"
 #include "core/exchange.h"
 #include "core/log_sink.h"
 #include "core/pool_memory.h"
@@ -177,6 +178,7 @@ fg_worker_run(const struct fg_worker_spec *spec)
 {
 	struct worker worker = {.spec = spec};
 	struct fg_access_log *access_log = NULL;
+	struct fg_dead_workers *dead;
 	struct fg_probes *probes;
 
 	raise_descriptor_limit();
@@ -200,9 +202,11 @@ fg_worker_run(const struct fg_worker_spec *spec)
 	fg_targets_start_worker(worker.gw.targets, spec->slot);
 	fg_gateway_start_filters(&worker.gw, spec->memory);
 	probes = fg_probes_start(&worker.gw);
+	dead = spec->supervised ? NULL : fg_dead_workers_start(&worker.gw);
 
 	serve(&worker);
 
+	fg_dead_workers_stop(dead);
 	fg_probes_stop(probes);
 	fg_gateway_fini(&worker.gw);
 	fg_client_free(worker.client);

@@ -9,4 +9,5 @@ lib_libfaregate_a_SOURCES += \
 	lib/base/log.c lib/base/log.h \
 	lib/base/shared.c lib/base/shared.h \
 	lib/base/percent.c lib/base/percent.h \
+	lib/base/process.c lib/base/process.h \
 	lib/base/str.c lib/base/str.h

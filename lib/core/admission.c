@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/config.h"
+#include "core/dead_workers.h"
 #include "core/engine.h"
 #include "core/targets.h"
 
@@ -23,20 +24,25 @@ static void on_wake(void *arg);
 static void on_poll(struct fg_timer *timer, void *arg);
 
 static struct fg_admission *
-admission_of(struct fg_exchange *x)
+admission_at(struct fg_gateway *gw, const struct fg_service *service)
 {
-	struct fg_gateway *gw = x->gw;
-	struct fg_service_state *state = &gw->service_state[x->service->index];
+	struct fg_service_state *state = &gw->service_state[service->index];
 
 	if (state->admission == NULL) {
 		state->admission = calloc(1, sizeof(*state->admission));
 		FG_ASSERT(state->admission != NULL);
 		state->admission->gw = gw;
-		state->admission->service = x->service;
+		state->admission->service = service;
 		fg_task_init(&state->admission->wake, gw->loop, on_wake, state->admission);
 		fg_timer_init(&state->admission->poll, gw->loop, on_poll, state->admission);
 	}
 	return state->admission;
+}
+
+static struct fg_admission *
+admission_of(struct fg_exchange *x)
+{
+	return admission_at(x->gw, x->service);
 }
 
 void
@@ -104,21 +110,53 @@ take_place(struct fg_admission *admission)
 	else
 		is_free = admission->held < service->admission.most;
 	admission->held += is_free;
+	if (!is_free)
+		fg_dead_workers_look(admission->gw);
 	return is_free;
 }
 
 static void
-give_place(struct fg_admission *admission, struct fg_exchange *x)
+give_place(struct fg_admission *admission)
 {
-	x->place = FG_PLACE_NONE;
+	const struct fg_gateway *gw = admission->gw;
+
+	FG_ASSERT(admission->held > 0);
 	admission->held--;
-	if (fg_targets_is_shared(x->gw->targets, admission->service))
-		fg_targets_dismiss(x->gw->targets, x->gw->worker, admission->service);
+	if (fg_targets_is_shared(gw->targets, admission->service))
+		fg_targets_dismiss(gw->targets, gw->worker, admission->service);
 	if (admission->waiting > 0)
 		fg_task_post(&admission->wake);
 }
 
 /* ---- the queue */
+
+/* The queue of the pool has room for one more. */
+static bool
+line_up(const struct fg_admission *admission)
+{
+	const struct fg_gateway *gw = admission->gw;
+	const struct fg_service *service = admission->service;
+
+	if (!fg_targets_is_shared(gw->targets, service))
+		return admission->waiting < service->admission.queue;
+	return fg_targets_line_up(gw->targets, gw->stats, gw->worker, service, (unsigned)service->admission.queue);
+}
+
+static void
+step_out(const struct fg_admission *admission)
+{
+	if (fg_targets_is_shared(admission->gw->targets, admission->service))
+		fg_targets_step_out(admission->gw->targets, admission->gw->worker, admission->service);
+}
+
+static bool
+somebody_waits(const struct fg_admission *admission)
+{
+	const struct fg_gateway *gw = admission->gw;
+
+	return admission->waiting > 0 || (fg_targets_is_shared(gw->targets, admission->service) &&
+	    fg_targets_waiting(gw->targets, gw->stats, admission->service) > 0);
+}
 
 static enum fg_criticality
 criticality_of(const struct fg_exchange *x)
@@ -140,6 +178,7 @@ append(struct fg_admission *admission, struct fg_exchange *x)
 	x->queued = fg_loop_clock(x->gw->loop)->mono;
 }
 
+/* Out of the line; its room in the pool's queue is another's, or steps out. */
 static void
 take_out(struct fg_admission *admission, struct fg_exchange *x)
 {
@@ -180,6 +219,7 @@ admit_waiting(struct fg_admission *admission)
 
 	while ((x = first_in_line(admission)) != NULL && take_place(admission)) {
 		take_out(admission, x);
+		step_out(admission);
 		x->place = FG_PLACE_HELD;
 		say_fed(admission);
 		fg_forward_admitted(x);
@@ -206,20 +246,18 @@ on_poll(struct fg_timer *timer, void *arg)
 	admit_waiting(arg);
 }
 
-/* A worker's share of the queue has room for one of that criticality, or is made to have it. */
+/* Room in the queue for one of that criticality: free, or that of one less critical who waits in this worker. */
 static bool
 make_room(struct fg_admission *admission, enum fg_criticality for_whom)
 {
-	int workers = (int)admission->gw->config->workers;
-	int share = (admission->service->admission.queue + workers - 1) / workers;
-
-	if (admission->waiting < share)
+	if (line_up(admission))
 		return true;
-	for (int c = 0; share > 0 && c < (int)for_whom; c++)
+	for (int c = 0; c < (int)for_whom; c++)
 		if (admission->last[c] != NULL) {
 			struct fg_exchange *loser = admission->last[c];
 
 			atomic_fetch_add_explicit(&admission->service->state->shed, 1, memory_order_relaxed);
+			take_out(admission, loser);
 			fg_exchange_refuse(loser, FG_ERR_OVERLOADED);
 			return true;
 		}
@@ -258,9 +296,29 @@ fg_admission_leave(struct fg_exchange *x)
 		break;
 	case FG_PLACE_WAITED_FOR:
 		take_out(admission_of(x), x);
+		step_out(admission_of(x));
 		break;
 	case FG_PLACE_HELD:
-		give_place(admission_of(x), x);
+		x->place = FG_PLACE_NONE;
+		give_place(admission_of(x));
 		break;
 	}
+}
+
+bool
+fg_admission_take(struct fg_gateway *gw, const struct fg_service *service)
+{
+	struct fg_admission *admission;
+
+	if (service->admission.most == 0)
+		return true;
+	admission = admission_at(gw, service);
+	return !somebody_waits(admission) && take_place(admission);
+}
+
+void
+fg_admission_give(struct fg_gateway *gw, const struct fg_service *service)
+{
+	if (service->admission.most > 0)
+		give_place(admission_at(gw, service));
 }

@@ -2,9 +2,10 @@
  * How many requests a service is given at a time (`max-in-flight`), so that one that is slow takes neither the pool nor, by
  * its own queues, itself.
  *
- * The number holds for the whole pool, exactly: a worker first counts the newcomer in its row of the shared records
- * (targets.h), then adds up all rows, and takes it back when that is too many. A worker that dies leaves no place behind, for
- * its row counts no longer. What finds no place waits in its worker, the more critical routes first, then who came first.
+ * Both numbers, of those in flight and of those that wait, hold for the whole pool, exactly: each worker counts its own in
+ * its row of the shared records, and adds up all rows (targets_places.c). A worker that dies leaves neither a place nor room in
+ * the queue taken, for its row counts no longer. What finds no place waits in its worker, the more critical routes first, then
+ * who came first; when the queue is full one that is more critical takes the room of another in its worker.
  * A place that comes free in the worker is taken at once; one that comes free in another within POLL_US. A worker whose
  * oldest has waited for HUNGRY_MS has the next place to itself, so that no worker is left out.
  */
@@ -16,13 +17,15 @@
 
 struct fg_admission;
 struct fg_exchange;
+struct fg_gateway;
+struct fg_service;
 
 /* Of a route, when there is no room for all. */
 enum fg_criticality { FG_CRITICALITY_LOW, FG_CRITICALITY_NORMAL, FG_CRITICALITY_HIGH, FG_CRITICALITY_COUNT };
 
 struct fg_admission_conf {
 	int most;     /* requests in flight, of the whole pool; 0: any number */
-	int queue;    /* that wait for a place, of the whole pool; each worker has its share, rounded up */
+	int queue;    /* that wait for a place, of the whole pool */
 	fg_usec wait; /* at most */
 };
 
@@ -38,6 +41,12 @@ const char *fg_criticality_word(enum fg_criticality criticality);
 FG_MUST_CHECK enum fg_admitted fg_admission_enter(struct fg_exchange *x);
 /* x is through with the service, or waits no longer. Any number of times. */
 void fg_admission_leave(struct fg_exchange *x);
+/*
+ * One more place at once, for what is sent besides an exchange's own request: a copy, a second try. False: none is free, or
+ * somebody waits for it. True, and nothing is counted, when the service has no bound. fg_admission_give() ends it.
+ */
+FG_MUST_CHECK bool fg_admission_take(struct fg_gateway *gw, const struct fg_service *service);
+void fg_admission_give(struct fg_gateway *gw, const struct fg_service *service);
 /* A worker's queue at a service; nobody waits. NULL is fine. */
 void fg_admission_free(struct fg_admission *admission);
 

@@ -203,13 +203,13 @@ const struct fg_conf_key fg_config_health_keys[] = {
 
 /* ---- max-in-flight */
 
-enum { MOST_PLACES = 60000 }; /* a row counts them in 16 bits, and newcomers for a moment above */
+enum { MOST_PLACES = 60000 };
 
 const struct fg_conf_key fg_config_admission_keys[] = {
     {"requests", FG_CONF_INT, FG_CONF_AT(struct fg_admission_conf, most), .flags = FG_CONF_REQUIRED, .min = 1, .max = MOST_PLACES,
 	.help = "in flight, of the whole pool"},
     {"queue", FG_CONF_INT, FG_CONF_AT(struct fg_admission_conf, queue), .min = 0, .max = MOST_PLACES, .preset = "0",
-	.help = "that wait for a place, of the whole pool; a worker holds its share, and more critical routes go first"},
+	.help = "that wait for a place, of the whole pool; more critical routes go first"},
     {"wait", FG_CONF_DURATION, FG_CONF_AT(struct fg_admission_conf, wait), .min = FG_US_PER_MS, .max = ONE_DAY, .preset = "500ms",
 	.help = "for a place, at most"},
     {NULL},

@@ -40,7 +40,9 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/revocation.c lib/core/revocation.h lib/core/revocation_reader.c \
 	lib/core/request.c \
 	lib/core/service.c lib/core/service.h \
-	lib/core/targets.c lib/core/targets.h lib/core/targets_layout.h lib/core/targets_report.c \
+	lib/core/dead_workers.c lib/core/dead_workers.h \
+	lib/core/targets.c lib/core/targets.h lib/core/targets_layout.h lib/core/targets_places.c lib/core/targets_report.c \
+	lib/core/targets_room.c \
 	lib/core/stats.c lib/core/stats.h lib/core/stats_cells.c lib/core/stats_file.c lib/core/stats_layout.h \
 	lib/core/stats_prometheus.c lib/core/stats_read.c lib/core/stats_report.c
 lib_libfaregate_a_SOURCES += \

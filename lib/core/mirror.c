@@ -41,6 +41,7 @@ call_free(struct fg_mirror_call *call)
 		call->next->prev = call->prev;
 	gw->mirror_count--;
 	fg_targets_leave(gw->targets, gw->worker, call->target);
+	fg_admission_give(gw, call->target->service);
 	free(call);
 }
 
@@ -87,14 +88,28 @@ call_start(struct fg_exchange *x, const struct fg_target *target, struct fg_str 
 	call->fetch = fg_fetch_start(x->gw, &spec, on_answer, call);
 }
 
+/* A target that has room for it, with a place at its service; NULL: the copy is left out. */
+static const struct fg_target *
+find_room(struct fg_exchange *x, const struct fg_service *service)
+{
+	const struct fg_target *target;
+
+	if (x->gw->mirror_count == FG_MAX_MIRRORS || !fg_admission_take(x->gw, service))
+		return NULL;
+	if (fg_forward_pick(x, service, NULL, &target, &(fg_usec){0}) == FG_OK)
+		return target;
+	fg_admission_give(x->gw, service);
+	return NULL;
+}
+
 /* The whole request is there. */
 static void
 send_copy(struct fg_exchange *x)
 {
 	const struct fg_service *service = x->mirror->service;
-	const struct fg_target *target;
+	const struct fg_target *target = find_room(x, service);
 
-	if (x->gw->mirror_count < FG_MAX_MIRRORS && fg_forward_pick(x, service, NULL, &target, &(fg_usec){0}) == FG_OK) {
+	if (target != NULL) {
 		count(&service->state->mirrored);
 		count(&target->state->requests);
 		call_start(x, target, fg_buf_str(&x->mirror->body));

@@ -1,9 +1,15 @@
-/* Records by name: a hash table of their numbers behind them. An entry never changes once it is set. */
+/*
+ * Records by name: a hash table of their numbers behind them. An entry never changes once it is set, but for that of a record
+ * that is given back.
+ */
 #include "core/name_table.h"
 
 #include <stdio.h>
 
 #include "base/assert.h"
+
+/* Of a record that was given back: the search goes on behind it. */
+#define GONE UINT32_MAX
 
 uint64_t
 fg_name_hash(struct fg_str name)
@@ -92,7 +98,27 @@ fg_name_table_at(const struct fg_name_table *table, uint32_t number)
 {
 	struct fg_name_head *head = head_of(table, number);
 
-	return atomic_load_explicit(&head->taken, memory_order_acquire) == 0 ? NULL : head;
+	return atomic_load_explicit(&head->taken, memory_order_acquire) % 2 == 0 ? NULL : head;
+}
+
+bool
+fg_name_table_read(const struct fg_name_table *table, uint32_t number, char name[FG_NAME_BYTES])
+{
+	struct fg_name_head *head = head_of(table, number);
+	uint64_t taken = atomic_load_explicit(&head->taken, memory_order_acquire);
+
+	memcpy(name, head->name, FG_NAME_BYTES);
+	atomic_thread_fence(memory_order_acquire);
+	/* Else it was given back, and perhaps named anew, meanwhile. */
+	return taken % 2 == 1 && atomic_load_explicit(&head->taken, memory_order_relaxed) == taken;
+}
+
+static bool
+is_named(const struct fg_name_table *table, uint32_t number, const char name[FG_NAME_BYTES])
+{
+	char its[FG_NAME_BYTES];
+
+	return fg_name_table_read(table, number, its) && memcmp(its, name, FG_NAME_BYTES) == 0;
 }
 
 /* ---- names */
@@ -122,7 +148,10 @@ search(const struct fg_name_table *table, const char name[FG_NAME_BYTES], bool m
 	uint32_t mask = (uint32_t)index_for(table->max) - 1, mine = FG_NAME_NONE;
 	_Atomic uint32_t *index = index_of(table);
 
-	for (uint32_t at = (uint32_t)fg_name_hash(fg_str_from(name)) & mask;; at = (at + 1) & mask) {
+	uint32_t at = (uint32_t)fg_name_hash(fg_str_from(name)) & mask;
+
+	/* All around once at most: entries of what was given back may have filled the index. */
+	for (uint32_t steps = 0; steps <= mask; steps++, at = (at + 1) & mask) {
 		uint32_t entry = atomic_load_explicit(&index[at], memory_order_acquire);
 
 		if (entry == 0 && mine == FG_NAME_NONE) {
@@ -132,16 +161,82 @@ search(const struct fg_name_table *table, const char name[FG_NAME_BYTES], bool m
 		}
 		if (entry == 0 && atomic_compare_exchange_strong(&index[at], &entry, mine + 1))
 			return mine;
-		if (strcmp(head_of(table, entry - 1)->name, name) == 0)
+		if (entry != GONE && is_named(table, entry - 1, name))
 			/* Another process was faster with this name: ours has it too, and is never used. */
 			return entry - 1;
 	}
+	return FG_NAME_NONE;
 }
 
 uint32_t
 fg_name_table_find(const struct fg_name_table *table, const char name[FG_NAME_BYTES])
 {
 	return search(table, name, true);
+}
+
+/* ---- by a process that has the table to itself */
+
+/* One that was given back, free of what it held. */
+static uint32_t
+take_again(const struct fg_name_table *table, const char name[FG_NAME_BYTES])
+{
+	uint32_t count = fg_name_table_count(table), number = (uint32_t)fg_name_hash(fg_str_from(name)) % table->max;
+
+	for (uint32_t steps = 0; steps < count; steps++, number = (number + 1) % count) {
+		struct fg_name_head *head = head_of(table, number);
+		uint64_t taken = atomic_load(&head->taken);
+
+		if (taken % 2 == 1)
+			continue;
+		memset((char *)head + sizeof(*head), 0, table->stride - sizeof(*head));
+		memcpy(head->name, name, FG_NAME_BYTES);
+		atomic_store_explicit(&head->taken, taken + 1, memory_order_release);
+		return number;
+	}
+	return FG_NAME_NONE;
+}
+
+uint32_t
+fg_name_table_find_alone(const struct fg_name_table *table, const char name[FG_NAME_BYTES])
+{
+	uint32_t mask = (uint32_t)index_for(table->max) - 1, at = (uint32_t)fg_name_hash(fg_str_from(name)) & mask;
+	uint32_t number = fg_name_table_look(table, name);
+	_Atomic uint32_t *index = index_of(table);
+	uint32_t entry;
+
+	if (number != FG_NAME_NONE)
+		return number;
+	number = take(table, name);
+	if (number == FG_NAME_NONE)
+		number = take_again(table, name);
+	if (number == FG_NAME_NONE)
+		return number;
+	while ((entry = atomic_load(&index[at])) != 0 && entry != GONE)
+		at = (at + 1) & mask;
+	atomic_store_explicit(&index[at], number + 1, memory_order_release);
+	return number;
+}
+
+void
+fg_name_table_drop(const struct fg_name_table *table, uint32_t number)
+{
+	struct fg_name_head *head = head_of(table, number);
+	uint32_t mask = (uint32_t)index_for(table->max) - 1, at = (uint32_t)fg_name_hash(fg_str_from(head->name)) & mask;
+	_Atomic uint32_t *index = index_of(table);
+	uint32_t entry;
+
+	for (uint32_t steps = 0; steps <= mask && (entry = atomic_load(&index[at])) != 0; steps++, at = (at + 1) & mask) {
+		if (entry != number + 1)
+			continue;
+		atomic_store(&index[at], GONE);
+		/* Where a chain ends, those gone before its end are in nobody's way. */
+		while (atomic_load(&index[at]) == GONE && atomic_load(&index[(at + 1) & mask]) == 0) {
+			atomic_store(&index[at], 0);
+			at = (at - 1) & mask;
+		}
+		break;
+	}
+	atomic_fetch_add(&head->taken, 1);
 }
 
 uint32_t

@@ -1,7 +1,8 @@
 /*
- * Records in shared memory, found by name: handed out in order, so that memory follows use, and never given back. Any
- * process may look for a name, and take the next record for one that is not there; no lock is held, so none is left behind
- * by a process that dies.
+ * Records in shared memory, found by name: handed out in order, so that memory follows use. Any process may look for a name,
+ * and take the next record for one that is not there; no lock is held, so none is left behind by a process that dies. A table
+ * whose processes take turns by a lock of their own may also give records back (fg_name_table_find_alone()); those who only
+ * look need no lock there either.
  */
 #ifndef FG_CORE_NAME_TABLE_H
 #define FG_CORE_NAME_TABLE_H
@@ -18,7 +19,7 @@ enum { FG_NAME_BYTES = 112 };
 /* What each record begins with. */
 struct fg_name_head {
 	char name[FG_NAME_BYTES]; /* NUL-terminated, the rest zeros */
-	_Atomic uint64_t taken;   /* 0: no name yet; 1: in use */
+	_Atomic uint64_t taken;   /* odd: in use; even: not. One more each time */
 };
 
 struct fg_name_table {
@@ -38,9 +39,15 @@ void fg_name_join(char out[FG_NAME_BYTES], const char *kind, struct fg_str name)
 uint32_t fg_name_table_find(const struct fg_name_table *table, const char name[FG_NAME_BYTES]);
 /* The same, taking none. */
 uint32_t fg_name_table_look(const struct fg_name_table *table, const char name[FG_NAME_BYTES]);
+/* As fg_name_table_find(), of a process that has the table to itself; also takes what was given back, all zeros but for its name. */
+uint32_t fg_name_table_find_alone(const struct fg_name_table *table, const char name[FG_NAME_BYTES]);
+/* Gives it back; by a process that has the table to itself. */
+void fg_name_table_drop(const struct fg_name_table *table, uint32_t number);
 /* How many have been handed out; some of them may have no name yet. */
 uint32_t fg_name_table_count(const struct fg_name_table *table);
-/* NULL: it has no name yet. */
+/* Its name as it is; false: it has none. */
+bool fg_name_table_read(const struct fg_name_table *table, uint32_t number, char name[FG_NAME_BYTES]);
+/* NULL: it has no name. */
 struct fg_name_head *fg_name_table_at(const struct fg_name_table *table, uint32_t number);
 
 /* FNV-1a: the same in every process that maps the memory, unlike fg_str_hash(). Names are the configuration's. */

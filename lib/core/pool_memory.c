@@ -76,6 +76,7 @@ get_all(struct fg_pool_memory *memory, const char *stem, const struct fg_config 
 		err = get_filter(memory, i, stem, config, join);
 	if (err == FG_OK) {
 		fg_stats_show_targets(memory->stats, memory->targets);
+		fg_targets_know_workers(memory->targets, memory->stats);
 		return FG_OK;
 	}
 	saved = errno;

@@ -4,13 +4,13 @@
  */
 #include "core/stats.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/process.h"
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/stats_layout.h"
@@ -121,36 +121,122 @@ fg_stats_get_reason(const struct fg_stats *stats, enum fg_err reason)
 
 /* ---- workers and the pool */
 
+/* All but who it is. */
 static void
 worker_clear(struct fg_stats_worker *worker)
 {
-	atomic_store(&worker->pid, 0);
 	atomic_store(&worker->generation, 0);
 	atomic_store(&worker->started, 0);
 	atomic_store(&worker->exchanges, 0);
 	atomic_store(&worker->in_flight, 0);
 	atomic_store(&worker->connections, 0);
+	atomic_store(&worker->born, 0);
+	atomic_store(&worker->is_spawned, 0);
+}
+
+/* By the pid first: of one that is killed here it is seen that it is no more. */
+static bool
+slot_take(struct fg_stats_worker *worker)
+{
+	int32_t nobody = 0;
+
+	if (atomic_load(&worker->state) != FG_WORKER_FREE || !atomic_compare_exchange_strong(&worker->pid, &nobody, getpid()))
+		return false;
+	/* Another had it in between, and is about to give it back. */
+	if (atomic_load(&worker->state) != FG_WORKER_FREE) {
+		atomic_store(&worker->pid, 0);
+		return false;
+	}
+	worker_clear(worker);
+	atomic_store(&worker->state, FG_WORKER_STARTING);
+	return true;
 }
 
 unsigned
 fg_stats_worker_slot(struct fg_stats *stats)
 {
-	for (unsigned slot = 0; slot < FG_STATS_MAX_WORKERS - 1; slot++) {
-		struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
-		uint32_t state = atomic_load(&worker->state);
+	struct fg_stats_death death = {0};
+
+	while (fg_stats_free_dead(stats, &death))
+		;
+	for (unsigned slot = 0; slot < FG_STATS_MAX_WORKERS - 1; slot++)
+		if (slot_take(fg_stats_worker(stats, slot)))
+			return slot;
+	return FG_STATS_MAX_WORKERS - 1;
+}
+
+static bool
+has_supervisor(const struct fg_stats *stats)
+{
+	pid_t pid = atomic_load(&stats->shared->pid);
+
+	return pid != 0 && !fg_process_is_gone(pid, 0);
+}
+
+/* Where a pool runs its numbers are those that count. */
+static uint64_t
+number_for_spawned(struct fg_stats *stats)
+{
+	return has_supervisor(stats) ? fg_stats_generation(stats) : atomic_fetch_add(&stats->shared->spawned, 1) + 1;
+}
+
+unsigned
+fg_stats_worker_enrol(struct fg_stats *stats, fg_usec wall)
+{
+	unsigned slot = fg_stats_worker_slot(stats);
+	struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
+
+	atomic_store(&worker->pid, (int32_t)getpid());
+	atomic_store(&worker->born, fg_process_born(getpid()));
+	atomic_store(&worker->is_spawned, 1);
+	atomic_store(&worker->started, wall);
+	/* Several that share the last slot have any: 0 is older than all. */
+	if (slot < FG_STATS_MAX_WORKERS - 1)
+		atomic_store(&worker->generation, number_for_spawned(stats));
+	else
+		atomic_store(&worker->state, FG_WORKER_STARTING);
+	return slot;
+}
+
+/* A supervisor sees the end of its own workers; those of one that is gone too are nobody's. */
+static bool
+is_dead(const struct fg_stats *stats, const struct fg_stats_worker *worker, pid_t pid)
+{
+	if (atomic_load(&worker->is_spawned) == 0 && has_supervisor(stats))
+		return false;
+	return fg_process_is_gone(pid, atomic_load(&worker->born));
+}
+
+bool
+fg_stats_free_dead(struct fg_stats *stats, struct fg_stats_death *death)
+{
+	while (death->next < FG_STATS_MAX_WORKERS - 1) {
+		struct fg_stats_worker *worker = fg_stats_worker(stats, death->next++);
 		int32_t pid = atomic_load(&worker->pid);
 
-		if (state != FG_WORKER_FREE && (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH))
+		if (pid == 0 || !is_dead(stats, worker, pid))
 			continue;
-		/* The pid tells two that find the same dead worker apart; the state, two that find the same free slot. */
-		if (pid != 0 && !atomic_compare_exchange_strong(&worker->pid, &pid, 0))
+		/* The pid tells two that find the same dead worker apart. */
+		if (!atomic_compare_exchange_strong(&worker->pid, &pid, 0) || atomic_load(&worker->state) == FG_WORKER_FREE)
 			continue;
-		if (!atomic_compare_exchange_strong(&worker->state, &state, FG_WORKER_STARTING))
-			continue;
-		worker_clear(worker);
-		return slot;
+		death->pid = pid;
+		death->in_flight = atomic_load(&worker->in_flight);
+		death->connections = atomic_load(&worker->connections);
+		fg_stats_add(stats, FG_COUNT_WORKER_DEATHS, 1);
+		fg_stats_add(stats, FG_COUNT_EXCHANGES_LOST, death->in_flight);
+		fg_stats_worker_free(stats, death->next - 1);
+		return true;
 	}
-	return FG_STATS_MAX_WORKERS - 1;
+	return false;
+}
+
+bool
+fg_stats_may_look_for_dead(struct fg_stats *stats, fg_usec now, fg_usec every)
+{
+	int64_t looked = atomic_load_explicit(&stats->shared->looked, memory_order_relaxed);
+
+	/* A moment to come is of a start of the system before this one. */
+	return (now - looked >= every || now < looked) && atomic_compare_exchange_strong(&stats->shared->looked, &looked, now);
 }
 
 void
@@ -161,6 +247,7 @@ fg_stats_worker_free(struct fg_stats *stats, unsigned slot)
 	if (slot == FG_STATS_MAX_WORKERS - 1)
 		return;
 	worker_clear(worker);
+	atomic_store(&worker->pid, 0);
 	atomic_store(&worker->state, FG_WORKER_FREE);
 }
 

@@ -45,6 +45,15 @@ struct fg_stats_worker {
 	_Atomic uint64_t exchanges;  /* ended */
 	_Atomic uint64_t in_flight;
 	_Atomic uint64_t connections; /* FastCGI connections open */
+	_Atomic uint64_t born;       /* fg_process_born(); 0: not known */
+	_Atomic uint32_t is_spawned; /* by a web server: no supervisor sees its end */
+};
+
+/* Of a worker that ended without giving its slot back. */
+struct fg_stats_death {
+	unsigned next; /* slot to look at next */
+	pid_t pid;
+	uint64_t in_flight, connections;
 };
 
 /* What the supervisor says of itself; all 0 where there is none (workers spawned by a web server). */
@@ -60,6 +69,7 @@ enum fg_stats_counter {
 	FG_COUNT_CONNECTIONS_ACCEPTED,
 	FG_COUNT_LOG_LINES_DROPPED,
 	FG_COUNT_WORKER_DEATHS,
+	FG_COUNT_EXCHANGES_LOST,      /* in flight in workers that died */
 	FG_COUNT_RELOADS,
 	FG_COUNT_RELOADS_REFUSED,
 	FG_COUNT_REGEX_LIMIT,
@@ -109,6 +119,18 @@ uint64_t fg_stats_get_reason(const struct fg_stats *stats, enum fg_err reason);
  * FG_STATS_MAX_WORKERS - 1 is shared by those that find none.
  */
 unsigned fg_stats_worker_slot(struct fg_stats *stats);
+/*
+ * Gives back the next slot whose worker is no more, and counts its death: those of which no supervisor does. *death is all
+ * zeros at first; false when there is none any more.
+ */
+FG_MUST_CHECK bool fg_stats_free_dead(struct fg_stats *stats, struct fg_stats_death *death);
+/* Whether it is time for a process of the pool to look for them; true for one of those that ask at once. now: monotonic. */
+FG_MUST_CHECK bool fg_stats_may_look_for_dead(struct fg_stats *stats, fg_usec now, fg_usec every);
+/*
+ * A slot for this process, which a web server has started, with a number for its configuration: the pool's, where one runs,
+ * else one above those of all such processes before. It stands there until fg_stats_worker_free(), or the process is gone.
+ */
+unsigned fg_stats_worker_enrol(struct fg_stats *stats, fg_usec wall);
 /* The process is gone. */
 void fg_stats_worker_free(struct fg_stats *stats, unsigned slot);
 struct fg_stats_worker *fg_stats_worker(struct fg_stats *stats, unsigned slot);

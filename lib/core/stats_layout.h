@@ -30,6 +30,8 @@ struct fg_stats_shared {
 	_Atomic uint32_t series_count; /* handed out (core/name_table.h) */
 	_Atomic uint64_t generation;
 	_Atomic int64_t started, reloaded, refused, leaving;
+	_Atomic int64_t looked; /* for workers that are no more; monotonic */
+	_Atomic uint64_t spawned; /* processes that a web server has started */
 
 	alignas(64) _Atomic uint64_t counters[FG_COUNT_MAX];
 	alignas(64) _Atomic uint64_t reasons[FG_ERR_COUNT];

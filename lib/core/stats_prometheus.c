@@ -106,6 +106,7 @@ static const struct {
     {"faregate_log_lines_dropped_total", "Log lines that found the queue full or the disk refusing them.",
 	FG_COUNT_LOG_LINES_DROPPED},
     {"faregate_worker_deaths_total", "Workers that ended without being told to.", FG_COUNT_WORKER_DEATHS},
+    {"faregate_exchanges_lost_total", "Exchanges that were under way in workers when these died.", FG_COUNT_EXCHANGES_LOST},
     {"faregate_regex_limit_total", "Paths on which a regex gave up at its match limit.", FG_COUNT_REGEX_LIMIT},
 };
 

@@ -230,6 +230,7 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	    [FG_COUNT_CONNECTIONS_ACCEPTED] = "connections_accepted",
 	    [FG_COUNT_LOG_LINES_DROPPED] = "log_lines_dropped",
 	    [FG_COUNT_WORKER_DEATHS] = "worker_deaths",
+	    [FG_COUNT_EXCHANGES_LOST] = "exchanges_lost",
 	    [FG_COUNT_RELOADS] = "reloads",
 	    [FG_COUNT_RELOADS_REFUSED] = "reloads_refused",
 	    [FG_COUNT_REGEX_LIMIT] = "regex_limit",
@@ -267,6 +268,9 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	add_series_json(out, stats, FG_STR("route:"));
 	fg_buf_add(out, FG_STR("},\"services\":{"));
 	add_series_json(out, stats, FG_STR("service:"));
+	fg_buf_add(out, FG_STR("},\"places\":{"));
+	if (stats->targets != NULL)
+		fg_targets_format_services_json(stats->targets, stats, out);
 	fg_buf_add(out, FG_STR("},\"targets\":["));
 	if (stats->targets != NULL)
 		fg_targets_format_json(stats->targets, stats, out);

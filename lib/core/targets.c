@@ -31,7 +31,7 @@ ask_boot(void)
 static size_t
 row_bytes(size_t max)
 {
-	return (max * sizeof(uint16_t) + 63) / 64 * 64;
+	return (2 * max * sizeof(uint16_t) + 63) / 64 * 64;
 }
 
 static size_t
@@ -49,7 +49,7 @@ total_size(size_t max)
 static size_t
 max_within(size_t size)
 {
-	size_t max = size / (STRIDE + FG_STATS_MAX_WORKERS * sizeof(uint16_t));
+	size_t max = size / (STRIDE + FG_STATS_MAX_WORKERS * 2 * sizeof(uint16_t));
 
 	while (max > 0 && total_size(max) > size)
 		max--;
@@ -63,6 +63,7 @@ init_memory(void *p, size_t size)
 
 	shared->boot = ask_boot();
 	shared->max = (uint32_t)max_within(size);
+	fg_targets_lock_init(shared);
 }
 
 static bool
@@ -166,33 +167,78 @@ format_name(char out[FG_NAME_BYTES], struct fg_str service, struct fg_str url)
 	fg_name_join(out, kind_text, url);
 }
 
-static uint32_t
-attach(struct fg_targets *targets, struct fg_str service, struct fg_str url, uint64_t generation,
-    struct fg_target_state **state)
+/* Who is looking for records. */
+struct attaching {
+	struct fg_targets *targets;
+	uint64_t generation;
+	bool has_cleared; /* what nobody uses has been given back */
+};
+
+static struct fg_target_state *
+use(const struct attaching *attaching, uint32_t number)
+{
+	struct fg_target_state *state = &attaching->targets->shared->states[number].state;
+
+	if (atomic_load(&state->generation) < attaching->generation)
+		atomic_store(&state->generation, attaching->generation);
+	return state;
+}
+
+/* What it has already is not to be given back for what it has not yet. */
+static void
+keep(const struct attaching *attaching, struct fg_str service, struct fg_str url)
 {
 	char name[FG_NAME_BYTES];
 	uint32_t number;
 
 	format_name(name, service, url);
-	number = fg_name_table_find(&targets->table, name);
-	if (number == FG_NAME_NONE)
-		return number;
-	*state = &targets->shared->states[number].state;
-	atomic_store(&(*state)->generation, generation);
-	return number;
+	number = fg_name_table_look(&attaching->targets->table, name);
+	if (number != FG_NAME_NONE)
+		use(attaching, number);
 }
 
 static void
-attach_service(struct fg_targets *targets, struct fg_service *service, uint64_t generation)
+keep_all(const struct attaching *attaching, const struct fg_config *config)
 {
-	uint32_t own = attach(targets, service->name, FG_STR_NONE, generation, &service->state);
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct fg_service *service = config->services[i];
 
-	service->number = own == FG_NAME_NONE ? NUMBER_NONE : (int32_t)own;
+		keep(attaching, service->name, FG_STR_NONE);
+		for (size_t t = 0; t < service->target_count; t++)
+			keep(attaching, service->name, service->targets[t].url);
+	}
+}
+
+static int32_t
+attach(struct attaching *attaching, struct fg_str service, struct fg_str url, struct fg_target_state **state)
+{
+	struct fg_name_table *table = &attaching->targets->table;
+	char name[FG_NAME_BYTES];
+	uint32_t number;
+
+	format_name(name, service, url);
+	number = fg_name_table_find_alone(table, name);
+	if (number == FG_NAME_NONE && !attaching->has_cleared) {
+		attaching->has_cleared = true;
+		fg_targets_free_unused(attaching->targets, attaching->generation);
+		number = fg_name_table_find_alone(table, name);
+	}
+	if (number == FG_NAME_NONE)
+		return NUMBER_NONE;
+	*state = use(attaching, number);
+	return (int32_t)number;
+}
+
+static void
+attach_service(struct attaching *attaching, struct fg_service *service)
+{
+	service->number = attach(attaching, service->name, FG_STR_NONE, &service->state);
+	atomic_store(&service->state->places, (uint32_t)service->admission.most);
+	atomic_store(&service->state->room, (uint32_t)service->admission.queue);
 	for (size_t i = 0; i < service->target_count; i++) {
 		struct fg_target *target = &service->targets[i];
-		uint32_t number = attach(targets, service->name, target->url, generation, &target->state);
 
-		target->number = number == FG_NAME_NONE ? NUMBER_NONE : (int32_t)number;
+		target->number = attach(attaching, service->name, target->url, &target->state);
 		atomic_store(&target->state->has_breaker, service->breaker != NULL);
 		atomic_store(&target->state->is_probed, service->health != NULL);
 	}
@@ -201,8 +247,14 @@ attach_service(struct fg_targets *targets, struct fg_service *service, uint64_t 
 void
 fg_targets_attach(struct fg_targets *targets, struct fg_config *config, uint64_t generation)
 {
+	struct attaching attaching = {.targets = targets, .generation = generation};
+
+	if (!fg_targets_lock(targets))
+		return;
+	keep_all(&attaching, config);
 	for (size_t i = 0; i < config->service_count; i++)
-		attach_service(targets, config->services[i], generation);
+		attach_service(&attaching, config->services[i]);
+	fg_targets_unlock(targets);
 }
 
 struct fg_target_state *
@@ -218,8 +270,8 @@ fg_targets_look(struct fg_targets *targets, struct fg_str service, struct fg_str
 
 /* ---- what is in flight */
 
-static _Atomic uint16_t *
-row_of(const struct fg_targets *targets, unsigned slot)
+_Atomic uint16_t *
+fg_targets_row(const struct fg_targets *targets, unsigned slot)
 {
 	FG_ASSERT(slot < FG_STATS_MAX_WORKERS);
 	return targets->rows + slot * row_bytes(targets->shared->max) / sizeof(uint16_t);
@@ -229,10 +281,12 @@ void
 fg_targets_start_worker(struct fg_targets *targets, unsigned slot)
 {
 	uint32_t slots = atomic_load(&targets->shared->slots);
+	_Atomic uint16_t *row = fg_targets_row(targets, slot);
 
 	/* The last slot is shared by those that found none: what stands there is not the newcomer's. */
-	for (uint32_t n = 0; slot < FG_STATS_MAX_WORKERS - 1 && n < fg_name_table_count(&targets->table); n++)
-		atomic_store_explicit(&row_of(targets, slot)[n], 0, memory_order_relaxed);
+	for (uint32_t n = 0; slot < FG_STATS_MAX_WORKERS - 1 && n < 2 * targets->shared->max; n++)
+		if (atomic_load_explicit(&row[n], memory_order_relaxed) != 0)
+			atomic_store_explicit(&row[n], 0, memory_order_relaxed);
 	while (slots < slot + 1 && !atomic_compare_exchange_weak(&targets->shared->slots, &slots, slot + 1))
 		;
 }
@@ -241,26 +295,14 @@ void
 fg_targets_enter(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
 {
 	if (targets != NULL && target->number != NUMBER_NONE)
-		atomic_fetch_add_explicit(&row_of(targets, slot)[target->number], 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
 }
 
 void
 fg_targets_leave(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
 {
 	if (targets != NULL && target->number != NUMBER_NONE)
-		atomic_fetch_sub_explicit(&row_of(targets, slot)[target->number], 1, memory_order_relaxed);
-}
-
-unsigned
-fg_targets_count_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n)
-{
-	uint32_t slots = atomic_load_explicit(&targets->shared->slots, memory_order_relaxed);
-	unsigned sum = 0;
-
-	for (unsigned slot = 0; slot < slots; slot++)
-		if (atomic_load_explicit(&fg_stats_worker_read(stats, slot)->state, memory_order_relaxed) != FG_WORKER_FREE)
-			sum += atomic_load_explicit(&row_of(targets, slot)[n], memory_order_relaxed);
-	return sum;
+		atomic_fetch_sub_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
 }
 
 unsigned
@@ -269,31 +311,4 @@ fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *st
 	if (targets == NULL || stats == NULL || target->number == NUMBER_NONE)
 		return 0;
 	return fg_targets_count_in_flight(targets, stats, (uint32_t)target->number);
-}
-
-bool
-fg_targets_is_shared(const struct fg_targets *targets, const struct fg_service *service)
-{
-	return targets != NULL && service->number != NUMBER_NONE;
-}
-
-bool
-fg_targets_admit(struct fg_targets *targets, const struct fg_stats *stats, unsigned slot, const struct fg_service *service,
-    unsigned most)
-{
-	_Atomic uint16_t *mine = &row_of(targets, slot)[service->number];
-
-	atomic_fetch_add(mine, 1);
-	/* Of two workers that do this at once, one at least sees the other's. */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (fg_targets_count_in_flight(targets, stats, (uint32_t)service->number) <= most)
-		return true;
-	atomic_fetch_sub(mine, 1);
-	return false;
-}
-
-void
-fg_targets_dismiss(struct fg_targets *targets, unsigned slot, const struct fg_service *service)
-{
-	atomic_fetch_sub(&row_of(targets, slot)[service->number], 1);
 }

@@ -39,6 +39,7 @@ struct fg_target_state {
 	_Atomic uint64_t retries, retries_refused, mirrored, mirrors_dropped;
 	_Atomic uint64_t queued, shed;   /* waited for a place; were refused one */
 	_Atomic uint64_t hungry;         /* which worker has the next place to itself (admission.c) */
+	_Atomic uint32_t places, room;   /* as the last configuration has them: in flight at most (0: any number), waiting at most */
 };
 
 /* As fg_stats_create(), fg_stats_join() and fg_stats_open(). count: of services and targets together. */
@@ -50,8 +51,14 @@ void fg_targets_close(struct fg_targets *targets, bool unlink_file);
 /* How many records a configuration needs. */
 size_t fg_targets_needed(const struct fg_config *config);
 /*
- * Points services and targets to their records; generation: of the configuration. One that finds no place
- * (FG_MAX_SHARED_TARGETS) keeps a record of the worker's own.
+ * Whose workers are of the same pool, by which is known what is in use: from then on records that no living worker's
+ * configuration has are given back when room is wanted. Borrowed.
+ */
+void fg_targets_know_workers(struct fg_targets *targets, const struct fg_stats *stats);
+/*
+ * Points services and targets to their records; generation: of the configuration, which by now stands in the statistics, as a
+ * worker's or the pool's, or is higher than any that does. One that finds no place (FG_MAX_SHARED_TARGETS) keeps a record of the
+ * worker's own.
  */
 void fg_targets_attach(struct fg_targets *targets, struct fg_config *config, uint64_t generation);
 /* NULL: there is no such target. Not of a reader. */
@@ -67,14 +74,24 @@ unsigned fg_targets_in_flight(const struct fg_targets *targets, const struct fg_
 
 /* Whether the pool counts what is in flight to the service as a whole; else the worker counts alone. */
 bool fg_targets_is_shared(const struct fg_targets *targets, const struct fg_service *service);
-/* One more in flight to the service as a whole, unless `most` are; exact over all workers. fg_targets_dismiss() ends it. */
+/*
+ * One more in flight to the service as a whole, unless `most` are; exact over all workers: never more, and what is free goes
+ * to one of those that want it. fg_targets_dismiss() ends it.
+ */
 FG_MUST_CHECK bool fg_targets_admit(struct fg_targets *targets, const struct fg_stats *stats, unsigned slot,
     const struct fg_service *service, unsigned most);
 void fg_targets_dismiss(struct fg_targets *targets, unsigned slot, const struct fg_service *service);
+/* The same for those that wait to be admitted. */
+FG_MUST_CHECK bool fg_targets_line_up(struct fg_targets *targets, const struct fg_stats *stats, unsigned slot,
+    const struct fg_service *service, unsigned most);
+void fg_targets_step_out(struct fg_targets *targets, unsigned slot, const struct fg_service *service);
+unsigned fg_targets_waiting(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_service *service);
 
-/* For metrics and `faregate status`: the targets of the configuration in use. */
+/* For metrics and `faregate status`: the services and targets of the configuration in use. */
 void fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 void fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
+/* Members of a JSON object, an object a service: what is in flight to it, its places, and who waits for them. */
+void fg_targets_format_services_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 /* Elements of a JSON array, an object a target. */
 void fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 

@@ -1,4 +1,7 @@
 /* What is known of services and targets: as metrics, as text for people, as JSON for programs. */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "core/prometheus.h"
 #include "core/targets_layout.h"
@@ -8,26 +11,28 @@ struct view {
 	const struct fg_targets *targets;
 	const struct fg_stats *stats;
 	const struct fg_target_state *state;
-	struct fg_str service, url; /* url empty: the service as a whole */
+	struct fg_str service, url; /* url empty: the service as a whole. Of name */
 	uint32_t number;
+	unsigned in_flight; /* of a service: to its targets */
+	char name[FG_NAME_BYTES];
 };
 
 /* False: a record that the configuration in use does not have, or the second of a name. */
 static bool
 view_take(struct view *view, const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n)
 {
-	const struct fg_name_head *head = fg_name_table_at(&targets->table, n);
 	struct fg_stats_pool pool;
 	struct fg_str name;
 	size_t space;
 
-	if (head == NULL || fg_name_table_look(&targets->table, head->name) != n)
+	*view = (struct view){.targets = targets, .stats = stats, .number = n, .state = &targets->shared->states[n].state};
+	if (!fg_name_table_read(&targets->table, n, view->name) || fg_name_table_look(&targets->table, view->name) != n)
 		return false;
 	fg_stats_get_pool(stats, &pool);
-	name = fg_str_from(head->name);
+	name = fg_str_from(view->name);
 	space = fg_str_find(name, ' ');
-	*view = (struct view){.targets = targets, .stats = stats, .number = n, .state = &targets->shared->states[n].state,
-	    .service = fg_str_slice(name, 0, space), .url = fg_str_slice(name, space + 1, name.len)};
+	view->service = fg_str_slice(name, 0, space);
+	view->url = fg_str_slice(name, space + 1, name.len);
 	return atomic_load(&view->state->generation) >= pool.generation;
 }
 
@@ -48,12 +53,40 @@ breaker_word(const struct fg_target_state *state)
 	return atomic_load(&state->has_breaker) == 0 ? "none" : words[fg_breaker_state(&state->breaker)];
 }
 
-/* ---- metrics */
-
 static uint64_t
 get_in_flight(const struct view *view)
 {
 	return fg_targets_count_in_flight(view->targets, view->stats, view->number);
+}
+
+/* By the numbers of services: what is in flight to their targets. The caller frees it. */
+static unsigned *
+sum_by_service(const struct fg_targets *targets, const struct fg_stats *stats)
+{
+	unsigned *sums = calloc(targets->table.max, sizeof(*sums));
+	struct view view;
+
+	FG_ASSERT(sums != NULL);
+	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
+		char name[FG_NAME_BYTES] = "";
+		uint32_t service;
+
+		if (!view_take(&view, targets, stats, n) || view.url.len == 0)
+			continue;
+		memcpy(name, view.service.p, view.service.len);
+		service = fg_name_table_look(&targets->table, name);
+		if (service != FG_NAME_NONE)
+			sums[service] += (unsigned)get_in_flight(&view);
+	}
+	return sums;
+}
+
+/* ---- metrics */
+
+static uint64_t
+get_service_in_flight(const struct view *view)
+{
+	return view->in_flight;
 }
 
 static uint64_t
@@ -129,6 +162,24 @@ get_mirrors_dropped(const struct view *view)
 }
 
 static uint64_t
+get_waiting(const struct view *view)
+{
+	return fg_targets_count_waiting(view->targets, view->stats, view->number);
+}
+
+static uint64_t
+get_places(const struct view *view)
+{
+	return atomic_load(&view->state->places);
+}
+
+static uint64_t
+get_room(const struct view *view)
+{
+	return atomic_load(&view->state->room);
+}
+
+static uint64_t
 get_queued(const struct view *view)
 {
 	return atomic_load(&view->state->queued);
@@ -161,7 +212,11 @@ static const struct {
     {"faregate_mirrored_total", "counter", "Copies of requests that were sent to a service.", get_mirrored, true},
     {"faregate_mirrors_dropped_total", "counter", "Copies that were not: too many in flight, or too large a body.",
 	get_mirrors_dropped, true},
+    {"faregate_service_in_flight", "gauge", "Requests that a service's targets have not yet answered.", get_service_in_flight, true},
     {"faregate_service_places_in_use", "gauge", "Requests that hold one of a service's max-in-flight places.", get_in_flight, true},
+    {"faregate_service_places", "gauge", "How many there are; 0: any number.", get_places, true},
+    {"faregate_service_queue", "gauge", "How many may wait for a place.", get_room, true},
+    {"faregate_service_waiting", "gauge", "Requests that wait for a place.", get_waiting, true},
     {"faregate_service_queued_total", "counter", "Requests that had to wait for a place.", get_queued, true},
     {"faregate_service_shed_total", "counter", "Requests refused because the queue for a place was full.", get_shed, true},
 };
@@ -182,17 +237,87 @@ add_metric(struct fg_buf *out, const struct view *view, size_t m)
 void
 fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
 {
+	unsigned *sums = sum_by_service(targets, stats);
 	struct view view;
 
 	for (size_t m = 0; m < FG_ARRAY_LEN(metrics); m++) {
 		fg_prometheus_head(out, metrics[m].name, metrics[m].type, metrics[m].help);
-		for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++)
-			if (view_take(&view, targets, stats, n) && metrics[m].of_service == (view.url.len == 0))
-				add_metric(out, &view, m);
+		for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
+			if (!view_take(&view, targets, stats, n) || metrics[m].of_service != (view.url.len == 0))
+				continue;
+			view.in_flight = sums[n];
+			add_metric(out, &view, m);
+		}
 	}
+	free(sums);
 }
 
 /* ---- `faregate status` */
+
+static bool
+take_service(struct view *view, const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n, const unsigned *sums)
+{
+	if (!view_take(view, targets, stats, n) || view->url.len > 0)
+		return false;
+	view->in_flight = sums[n];
+	return true;
+}
+
+/* "3/6"; "-" where there is no bound. */
+static void
+add_part(struct fg_buf *out, const struct view *view, uint64_t part, uint64_t whole)
+{
+	char text[48] = "-";
+
+	if (get_places(view) > 0)
+		snprintf(text, sizeof(text), "%llu/%llu", (unsigned long long)part, (unsigned long long)whole);
+	fg_buf_printf(out, " %11s", text);
+}
+
+static void
+add_services_text(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
+{
+	unsigned *sums = sum_by_service(targets, stats);
+	struct view view;
+	bool first = true;
+
+	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
+		if (!take_service(&view, targets, stats, n, sums))
+			continue;
+		if (first)
+			fg_buf_printf(out, "\n%-40s %10s %11s %11s %10s %10s\n", "service", "in flight", "places", "queued", "waited",
+			    "shed");
+		first = false;
+		fg_buf_printf(out, FG_STR_FMT "%*s %10u", FG_STR_ARG(view.service),
+		    view.service.len < 40 ? 40 - (int)view.service.len : 0, "", view.in_flight);
+		add_part(out, &view, get_in_flight(&view), get_places(&view));
+		add_part(out, &view, get_waiting(&view), get_room(&view));
+		fg_buf_printf(out, " %10llu %10llu\n", (unsigned long long)get_queued(&view), (unsigned long long)get_shed(&view));
+	}
+	free(sums);
+}
+
+void
+fg_targets_format_services_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
+{
+	unsigned *sums = sum_by_service(targets, stats);
+	struct view view;
+	bool first = true;
+
+	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
+		if (!take_service(&view, targets, stats, n, sums))
+			continue;
+		fg_buf_add(out, first ? FG_STR("\"") : FG_STR(",\""));
+		first = false;
+		fg_buf_add_json(out, view.service);
+		fg_buf_printf(out, "\":{\"in_flight\":%u,\"places\":%llu,\"places_in_use\":%llu,\"queue\":%llu,\"queued\":%llu,"
+		    "\"waited\":%llu,\"shed\":%llu}",
+		    view.in_flight, (unsigned long long)get_places(&view), (unsigned long long)get_in_flight(&view),
+		    (unsigned long long)get_room(&view), (unsigned long long)get_waiting(&view),
+		    (unsigned long long)get_queued(&view), (unsigned long long)get_shed(&view));
+	}
+	free(sums);
+}
 
 void
 fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
@@ -200,6 +325,7 @@ fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *
 	struct view view;
 	bool first = true;
 
+	add_services_text(targets, stats, out);
 	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
 		if (!view_take(&view, targets, stats, n) || view.url.len == 0)
 			continue;

@@ -55,6 +55,7 @@ serve(const char *const *wrap)
 	    "  one: {targets: [\"http://127.0.0.1:%d\"], max-in-flight: {requests: 1, queue: 2, wait: 60s}}\n"
 	    "  brief: {targets: [\"http://127.0.0.1:%d\"], max-in-flight: {requests: 1, queue: 2, wait: 100ms}}\n"
 	    "  tight: {targets: [\"http://127.0.0.1:%d\"], max-in-flight: 1}\n"
+	    "  deep: {targets: [\"http://127.0.0.1:%d\"], max-in-flight: {requests: 1, queue: 4, wait: 60s}}\n"
 	    "  b: \"http://127.0.0.1:%d\"\n"
 	    "routes:\n"
 	    "  a: {path: /a/*, service: a, strip-prefix: /a}\n"
@@ -63,8 +64,11 @@ serve(const char *const *wrap)
 	    "  high: {path: /high/*, service: one, criticality: high}\n"
 	    "  brief: {path: /brief/*, service: brief}\n"
 	    "  tight: {path: /tight/*, service: tight}\n"
+	    "  deep: {path: /deep/*, service: deep}\n"
+	    "  copied: {path: /copied/*, service: b, mirror: {service: tight}}\n"
 	    "  b: {path: /b/*, service: b}\n",
-	    played_port(stage.a), MOST, played_port(stage.a), played_port(stage.a), played_port(stage.a), played_port(stage.b));
+	    played_port(stage.a), MOST, played_port(stage.a), played_port(stage.a), played_port(stage.a), played_port(stage.a),
+	    played_port(stage.b));
 	bed_start_pool(&stage.bed, wrap);
 	stage.fronts[0] = bed_start_front(&stage.bed, FRONT_LIGHTTPD, "/", NULL);
 	stage.fronts[1] = bed_start_front(&stage.bed, FRONT_APACHE, "/", NULL);
@@ -138,6 +142,23 @@ no_place_is_in_use(void *arg)
 }
 
 static void
+a_copy_takes_a_place_or_is_left_out(void)
+{
+	static const char dropped[] = "faregate_mirrors_dropped_total{service=\"tight\"}";
+
+	EACH_FRONT(&stage, front) {
+		double before = bed_metric(front, dropped);
+
+		CHECK(front, get(front, "/copied/x")->status == 200 && gate_wait_waiting(&hold, 1));
+		CHECK(front, http_is_problem(&stage.bed, get(front, "/tight/y"), 503, "overloaded"));
+		CHECK(front, get(front, "/copied/y")->status == 200);
+		CHECK(front, bed_metric(front, dropped) == before + 1);
+		gate_open(&hold, 1);
+		CHECK(front, bed_wait(no_place_is_in_use, NULL));
+	}
+}
+
+static void
 a_dead_worker_gives_back(void)
 {
 	struct http_conn held;
@@ -155,6 +176,42 @@ a_dead_worker_gives_back(void)
 	CU_ASSERT(bed_wait(no_place_is_in_use, NULL));
 	CU_ASSERT_EQUAL(get(stage.fronts[0], "/tight/y")->status, 200);
 	gate_reset(&hold);
+}
+
+static bool
+four_wait(void *arg)
+{
+	(void)arg;
+	return bed_metric(stage.fronts[0], "faregate_service_waiting{service=\"deep\"}") == 4;
+}
+
+/* One worker has all that wait; the other, for all of whom there was room in its share, knows of them. */
+static void
+the_queue_is_the_pools(void)
+{
+	struct fcgi_peer peers[5];
+	struct fcgi_answer answer;
+	pid_t pids[8];
+
+	CU_ASSERT_EQUAL_FATAL(bed_workers(&stage.bed, pids, 8), 2);
+	kill(pids[0], SIGSTOP);
+	for (int i = 0; i < 5; i++) {
+		CU_ASSERT(fcgi_open(&peers[i], stage.bed.socket, bed_patience() * 1000));
+		CU_ASSERT(fcgi_ask(&peers[i], 1, false, "GET", "/deep/x", NULL) && fcgi_body(&peers[i], 1, NULL, 0));
+	}
+	CU_ASSERT(gate_wait_waiting(&hold, 1) && bed_wait(four_wait, NULL));
+	kill(pids[1], SIGSTOP);
+	kill(pids[0], SIGCONT);
+	CU_ASSERT(http_is_problem(&stage.bed, get(stage.fronts[0], "/deep/y"), 503, "overloaded"));
+	CU_ASSERT(four_wait(NULL));
+	kill(pids[1], SIGCONT);
+	gate_open(&hold, 5);
+	for (int i = 0; i < 5; i++) {
+		fcgi_read(&peers[i], &answer);
+		CU_ASSERT(answer.ended && strstr(answer.out, "Status: 200") != NULL);
+		free(answer.out);
+		fcgi_close(&peers[i]);
+	}
 }
 
 /* ---- one worker, whose queue has one order */
@@ -296,6 +353,8 @@ suite_admission(void)
 
 	ADD_SCENE(suite, never_more_than_stated);
 	ADD_SCENE(suite, another_service_goes_on);
+	ADD_SCENE(suite, a_copy_takes_a_place_or_is_left_out);
+	ADD_SCENE(suite, the_queue_is_the_pools);
 	ADD_SCENE(suite, a_dead_worker_gives_back);
 	suite = add_suite("so many at a time, one worker", init_one_worker, cleanup);
 	ADD_SCENE(suite, the_critical_go_first);

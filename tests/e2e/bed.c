@@ -189,14 +189,14 @@ set_child_environment(const struct bed *bed)
 }
 
 static void
-become(const struct bed *bed, int out_fd, const char *const *argv)
+become(const struct bed *bed, int in_fd, int out_fd, const char *const *argv)
 {
 	int null = open("/dev/null", O_RDONLY);
 
 	/* Nothing outlives the tests, however they end. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
-	dup2(null, 0);
+	dup2(in_fd < 0 ? null : in_fd, 0);
 	dup2(out_fd, 1);
 	dup2(out_fd, 2);
 	close(null);
@@ -209,7 +209,7 @@ become(const struct bed *bed, int out_fd, const char *const *argv)
 }
 
 struct process *
-bed_start(struct bed *bed, const char *name, const char *const *argv)
+bed_start_at(struct bed *bed, const char *name, const char *const *argv, int in_fd)
 {
 	struct process *process = NULL;
 	char path[BED_PATH_BYTES];
@@ -232,9 +232,15 @@ bed_start(struct bed *bed, const char *name, const char *const *argv)
 	if (process->pid < 0)
 		bed_give_up("fork: %s", strerror(errno));
 	if (process->pid == 0)
-		become(bed, fd, argv);
+		become(bed, in_fd, fd, argv);
 	close(fd);
 	return process;
+}
+
+struct process *
+bed_start(struct bed *bed, const char *name, const char *const *argv)
+{
+	return bed_start_at(bed, name, argv, -1);
 }
 
 struct ended {
@@ -298,7 +304,7 @@ bed_run(const struct bed *bed, char **out, const char *const *argv)
 	if (pipe2(pipe_fd, O_CLOEXEC) != 0 || (pid = fork()) < 0)
 		bed_give_up("pipe, fork: %s", strerror(errno));
 	if (pid == 0)
-		become(bed, pipe_fd[1], argv);
+		become(bed, -1, pipe_fd[1], argv);
 	close(pipe_fd[1]);
 	while ((got = read(pipe_fd[0], text + len, cap - len - 1)) > 0) {
 		len += (size_t)got;

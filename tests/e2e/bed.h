@@ -73,6 +73,8 @@ int bed_dead_port(void);
  * ends with NULL.
  */
 struct process *bed_start(struct bed *bed, const char *name, const char *const *argv);
+/* With that descriptor as its standard input. */
+struct process *bed_start_at(struct bed *bed, const char *name, const char *const *argv, int in_fd);
 /* Asks it to stop and waits; false (said) when it does not, or ends otherwise than it should. */
 bool bed_stop(struct bed *bed, struct process *process);
 

@@ -20,6 +20,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/fidelity_test.c \
 	tests/e2e/forward_test.c \
 	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/introspection_test.c tests/e2e/jwt_test.c \
+	tests/e2e/killed_test.c \
 	tests/e2e/limit_exact_test.c \
 	tests/e2e/limit_attack_test.c tests/e2e/played_redis.c tests/e2e/played_redis.h \
 	tests/e2e/limit_cut_test.c tests/e2e/wire.c tests/e2e/wire.h \
@@ -31,6 +32,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/protocol_test.c \
 	tests/e2e/reference_test.c \
 	tests/e2e/revoke_test.c \
+	tests/e2e/room_test.c \
 	tests/e2e/secure_test.c \
 	tests/e2e/share_test.c \
 	tests/e2e/stream_test.c \

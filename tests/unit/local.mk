@@ -49,6 +49,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	tests/unit/service_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
+	tests/unit/targets_places_test.c \
 	tests/unit/targets_test.c \
 	tests/unit/revocation_test.c \
 	tests/unit/stats_test.c tests/unit/stats_cells_test.c \

@@ -1,6 +1,8 @@
 /* lib/core/targets.c and name_table.c: records by name, which go on over a reload, and counts that a death does not spoil. */
 #include "core/targets.h"
 
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -80,6 +82,176 @@ what_finds_no_place_has_a_record_of_its_own(void)
 	fg_targets_close(targets, false);
 }
 
+static unsigned
+worker_of(struct fg_stats *stats, uint64_t generation)
+{
+	unsigned slot = fg_stats_worker_slot(stats);
+
+	atomic_store(&fg_stats_worker(stats, slot)->generation, generation);
+	return slot;
+}
+
+static void
+scene_number(struct scene *scene, char url[64], int number)
+{
+	scene_init(scene, (struct fg_str){url, (size_t)snprintf(url, 64, "http://127.0.0.1:%d", number)});
+}
+
+/* Whose records still are those of its names. */
+static bool
+scene_holds(const struct scene *scene, struct fg_targets *targets, uint64_t mark)
+{
+	const struct fg_target_state *last = scene->targets[1].state;
+
+	return fg_targets_look(targets, FG_STR("orders"), scene->targets[0].url) == scene->targets[0].state &&
+	    fg_targets_look(targets, FG_STR("orders"), scene->targets[1].url) == last && atomic_load(&last->requests) == mark;
+}
+
+/* A thousand configurations, each with a target of its own, of which a handful live at a time. */
+static void
+what_nobody_uses_is_given_back(void)
+{
+	enum { RELOADS = 1000, LIVE = 5 };
+	struct scene scenes[LIVE];
+	char urls[LIVE][64];
+	struct fg_targets *targets;
+	unsigned slots[LIVE];
+	struct fg_stats *stats;
+	struct fg_target_state *common;
+
+	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
+	fg_targets_know_workers(targets, stats);
+	for (int i = 0; i < RELOADS; i++) {
+		struct scene *scene = &scenes[i % LIVE];
+
+		if (i >= LIVE) {
+			CU_ASSERT(scene_holds(scene, targets, (uint64_t)(i - LIVE + 1)));
+			fg_stats_worker_free(stats, slots[i % LIVE]);
+		}
+		scene_number(scene, urls[i % LIVE], 5000 + i);
+		fg_targets_attach(targets, &scene->config, (uint64_t)i + 1);
+		slots[i % LIVE] = worker_of(stats, (uint64_t)i + 1);
+		fg_stats_set_pool(stats, getpid(), (uint64_t)i + 1, 1);
+		CU_ASSERT_FATAL(scene->targets[1].number >= 0);
+		/* Of those before nothing is left in it. */
+		CU_ASSERT_EQUAL(atomic_load(&scene->targets[1].state->requests), 0);
+		atomic_store(&scene->targets[1].state->requests, (uint64_t)i + 1);
+		common = i == 0 ? scene->targets[0].state : common;
+		CU_ASSERT_PTR_EQUAL(scene->targets[0].state, common);
+	}
+	fg_targets_close(targets, false);
+	fg_stats_close(stats, false);
+}
+
+/* A worker that goes on with the first configuration keeps all that came after from being given back. */
+static void
+what_may_be_in_use_is_kept(void)
+{
+	struct scene first, scene;
+	struct fg_targets *targets;
+	struct fg_stats *stats;
+	char url[64];
+	unsigned slot;
+
+	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
+	fg_targets_know_workers(targets, stats);
+	scene_init(&first, FG_STR("http://127.0.0.1:4001"));
+	fg_targets_attach(targets, &first.config, 1);
+	slot = worker_of(stats, 1);
+	for (int i = 2; i < 102; i++) {
+		scene_number(&scene, url, 5000 + i);
+		fg_targets_attach(targets, &scene.config, (uint64_t)i);
+	}
+	CU_ASSERT_EQUAL(scene.targets[1].number, -1);
+	CU_ASSERT(scene_holds(&first, targets, 0));
+	/* One of which nothing is known yet. */
+	atomic_store(&fg_stats_worker(stats, slot)->generation, 0);
+	fg_targets_attach(targets, &scene.config, 103);
+	CU_ASSERT_EQUAL(scene.targets[1].number, -1);
+	fg_stats_worker_free(stats, slot);
+	fg_targets_attach(targets, &scene.config, 104);
+	CU_ASSERT(scene.targets[1].number >= 0);
+	CU_ASSERT_PTR_NULL(fg_targets_look(targets, FG_STR("orders"), first.targets[1].url));
+	fg_targets_close(targets, false);
+	fg_stats_close(stats, false);
+}
+
+/* Lives of processes as a web server spawns them, each with a target of its own; some are killed at any point. */
+static _Noreturn void
+live(struct fg_targets *targets, struct fg_stats *stats, int number)
+{
+	struct scene scene;
+	int shared = 0;
+	char url[64];
+
+	for (int life = 0; life < 150; life++) {
+		unsigned slot = fg_stats_worker_enrol(stats, 1);
+		uint64_t mark = (uint64_t)(number * 1000 + life);
+
+		scene_number(&scene, url, number * 1000 + life % 100);
+		fg_targets_attach(targets, &scene.config, atomic_load(&fg_stats_worker(stats, slot)->generation));
+		/* Another that is not running may keep all that came after it. */
+		if (scene.targets[0].number < 0 || scene.targets[1].number < 0) {
+			fg_stats_worker_free(stats, slot);
+			sched_yield();
+			continue;
+		}
+		shared++;
+		atomic_store(&scene.targets[1].state->requests, mark);
+		for (int turn = 0; turn < 20; turn++) {
+			if (!scene_holds(&scene, targets, mark))
+				_exit(1);
+			sched_yield();
+		}
+		fg_stats_worker_free(stats, slot);
+	}
+	_exit(shared > 0 ? 0 : 2);
+}
+
+static void
+processes_give_back_and_take(void)
+{
+	enum { PROCESSES = 4, KILLED = 40 };
+	struct fg_stats_death death = {0};
+	struct fg_targets *targets;
+	struct fg_stats *stats;
+	struct scene scene;
+	char url[64];
+	pid_t pids[PROCESSES], pid;
+	int status;
+
+	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
+	fg_targets_know_workers(targets, stats);
+	for (int i = 0; i < PROCESSES; i++)
+		if ((pids[i] = fork()) == 0)
+			live(targets, stats, 5 + i);
+	for (int i = 0; i < KILLED; i++) {
+		if ((pid = fork()) == 0)
+			live(targets, stats, 50);
+		for (int spins = 0; spins < 20 * (i % 10); spins++)
+			sched_yield();
+		kill(pid, SIGKILL);
+		CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	}
+	for (int i = 0; i < PROCESSES; i++) {
+		CU_ASSERT_EQUAL(waitpid(pids[i], &status, 0), pids[i]);
+		CU_ASSERT_EQUAL(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
+	}
+	/* Nothing is left behind: all room but that of the service and a target is there again. */
+	while (fg_stats_free_dead(stats, &death))
+		continue;
+	for (int i = 0; i < 1000; i++) {
+		scene_number(&scene, url, 60000 + i);
+		fg_targets_attach(targets, &scene.config, 1000000 + (uint64_t)i);
+		CU_ASSERT(scene.targets[1].number >= 0);
+	}
+	fg_targets_close(targets, false);
+	fg_stats_close(stats, false);
+}
+
 static void
 a_dead_worker_has_nothing_in_flight(void)
 {
@@ -152,9 +324,11 @@ what_is_shown(void)
 	struct fg_stats *stats;
 	struct scene before, now;
 	struct fg_buf out;
+	unsigned slot;
 
 	scene_init(&before, FG_STR("http://127.0.0.1:4001"));
 	scene_init(&now, FG_STR("http://127.0.0.1:4002"));
+	now.service.admission = (struct fg_admission_conf){.most = 6, .queue = 9};
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
 	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
 	fg_stats_show_targets(stats, targets);
@@ -163,6 +337,13 @@ what_is_shown(void)
 	fg_stats_set_pool(stats, 1, 2, 1);
 	atomic_store(&now.targets[0].state->drained, 1);
 	atomic_store(&now.targets[1].state->requests, 7);
+	slot = worker_of(stats, 2);
+	fg_targets_start_worker(targets, slot);
+	fg_targets_enter(targets, slot, &now.targets[0]);
+	fg_targets_enter(targets, slot, &now.targets[1]);
+	CU_ASSERT(fg_targets_admit(targets, stats, slot, &now.service, 6));
+	CU_ASSERT(fg_targets_line_up(targets, stats, slot, &now.service, 9));
+	atomic_store(&now.service.state->shed, 5);
 	fg_buf_init(&out, 1 << 20);
 	CU_ASSERT(fg_stats_format_prometheus(stats, 0, &out));
 	CU_ASSERT(prometheus_is_valid(fg_buf_str(&out), &fault));
@@ -170,9 +351,15 @@ what_is_shown(void)
 	    "faregate_target_requests_total{service=\"orders\",target=\"http://127.0.0.1:4002\"}"), 7);
 	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out),
 	    "faregate_target_drained{service=\"orders\",target=\"http://127.0.0.1:4000\"}"), 1);
+	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out), "faregate_service_in_flight{service=\"orders\"}"), 2);
+	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out), "faregate_service_places{service=\"orders\"}"), 6);
+	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out), "faregate_service_places_in_use{service=\"orders\"}"), 1);
+	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out), "faregate_service_queue{service=\"orders\"}"), 9);
+	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out), "faregate_service_waiting{service=\"orders\"}"), 1);
 	fg_buf_reset(&out);
 	CU_ASSERT(fg_stats_format_text(stats, 0, &out));
 	*fg_buf_reserve(&out, 1) = '\0';
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders                                            2         1/6         1/9          0          5\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders http://127.0.0.1:4000             drained  none"));
 	/* What the configuration no longer has. */
 	CU_ASSERT_PTR_NULL(strstr(out.p, "4001"));
@@ -180,6 +367,8 @@ what_is_shown(void)
 	CU_ASSERT(fg_stats_format_json(stats, 0, &out));
 	CU_ASSERT(json_is_valid(fg_buf_str(&out)));
 	*fg_buf_reserve(&out, 1) = '\0';
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"places\":{\"orders\":{\"in_flight\":2,\"places\":6,\"places_in_use\":1,\"queue\":9,"
+	    "\"queued\":1,\"waited\":0,\"shed\":5}}"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "{\"service\":\"orders\",\"target\":\"http://127.0.0.1:4000\",\"state\":\"drained\""));
 	fg_buf_fini(&out);
 	fg_targets_close(targets, false);
@@ -193,6 +382,9 @@ suite_targets(void)
 
 	ADD_TEST(suite, records_go_on_over_a_reload);
 	ADD_TEST(suite, what_finds_no_place_has_a_record_of_its_own);
+	ADD_TEST(suite, what_nobody_uses_is_given_back);
+	ADD_TEST(suite, what_may_be_in_use_is_kept);
+	ADD_TEST(suite, processes_give_back_and_take);
 	ADD_TEST(suite, a_dead_worker_has_nothing_in_flight);
 	ADD_TEST(suite, the_file_is_joined_and_read);
 	ADD_TEST(suite, what_is_shown);

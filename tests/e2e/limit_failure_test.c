@@ -172,13 +172,30 @@ counts_again(void *arg)
 	return outcome("local", "allowed") == allowed + IN_A_ROW;
 }
 
+/* False: Redis was too slow for one of the requests, on a machine that is busy. */
+static bool
+limits_again(void *arg)
+{
+	double shares = outcome("local", "allowed_by_share") + outcome("local", "refused_by_share");
+	int statuses[5];
+
+	(void)arg;
+	turn(true);
+	for (int i = 0; i < 5; i++)
+		statuses[i] = ask_for("local")->status;
+	if (outcome("local", "allowed_by_share") + outcome("local", "refused_by_share") != shares)
+		return false;
+	for (int i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(statuses[i], 200);
+	CU_ASSERT_EQUAL(statuses[4], 429);
+	return true;
+}
+
 static void
 expect_recovery(void)
 {
 	CU_ASSERT(bed_wait(counts_again, NULL));
-	for (int i = 0; i < 3; i++)
-		CU_ASSERT_EQUAL(ask_for("local")->status, 200);
-	CU_ASSERT_EQUAL(ask_for("local")->status, 429);
+	CU_ASSERT(bed_wait(limits_again, NULL));
 }
 
 /* A machine that is busy may not start a program and ask Redis before the store's deadline: then the share has spoken. */

@@ -188,6 +188,7 @@ attach_service(struct fg_targets *targets, struct fg_service *service, uint64_t 
 	uint32_t own = attach(targets, service->name, FG_STR_NONE, generation, &service->state);
 
 	service->number = own == FG_NAME_NONE ? NUMBER_NONE : (int32_t)own;
+	atomic_store(&service->state->has_breaker, service->service_breaker != NULL);
 	for (size_t i = 0; i < service->target_count; i++) {
 		struct fg_target *target = &service->targets[i];
 		uint32_t number = attach(targets, service->name, target->url, generation, &target->state);

@@ -219,9 +219,10 @@ choose_idler(const struct fg_pick *pick, const struct candidates *found)
 static double
 score(uint64_t hash, const struct candidate *candidate)
 {
-	uint64_t bits = mix(hash ^ mix(fg_name_hash(candidate->target->url)));
+	uint64_t bits = mix(hash ^ mix(candidate->target->url_hash));
 	double u = ((double)(bits >> 11) + 0.5) / (double)(UINT64_C(1) << 53);
 
+	FG_ASSERT(candidate->target->url_hash != 0);
 	return -(double)candidate->weight / log(u);
 }
 

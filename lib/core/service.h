@@ -25,6 +25,7 @@ struct fg_target {
 	const struct fg_service *service;
 	unsigned index;          /* within the service */
 	struct fg_str url;       /* "http://127.0.0.1:4000", no path, no trailing slash; "unix:/run/app.sock" */
+	uint64_t url_hash;       /* fg_name_hash() of it, for FG_BALANCE_HASH */
 	struct fg_str authority; /* "127.0.0.1:4000": the Host for `host: target`; of a socket "localhost" */
 	unsigned weight;         /* 1..1000 */
 	unsigned max_connections; /* requests in flight of the whole pool; 0: any number */

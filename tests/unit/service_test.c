@@ -41,7 +41,8 @@ given(size_t count, enum fg_balance balance)
 	memset(in_flight, 0, sizeof(in_flight));
 	memset(&tried, 0, sizeof(tried));
 	for (unsigned i = 0; i < TARGETS; i++)
-		targets[i] = (struct fg_target){.index = i, .weight = 1, .state = &states[i], .url = fg_str_from(urls[i])};
+		targets[i] = (struct fg_target){.index = i, .weight = 1, .state = &states[i], .url = fg_str_from(urls[i]),
+		    .url_hash = fg_name_hash(fg_str_from(urls[i]))};
 	service = (struct fg_service){.targets = targets, .target_count = count, .balance = balance};
 	state = (struct fg_service_state){.credit = credit};
 	pick = (struct fg_pick){

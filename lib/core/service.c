@@ -322,7 +322,8 @@ fg_service_pick(const struct fg_pick *pick, const struct fg_target **target, str
 		note_breaker(&found, breaker_wait(pick, *target));
 		found.v[at] = found.v[--found.count];
 	}
-	if (*wait > 0)
+	/* The service rests; where its targets do so for longer, they say when. */
+	if (*wait > 0 && (found.count > 0 || found.why != FG_ERR_BREAKER_OPEN || found.wait <= *wait))
 		return FG_ERR_BREAKER_OPEN;
 	*wait = found.wait;
 	return found.why;

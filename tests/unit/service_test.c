@@ -214,7 +214,12 @@ one_that_may_not_pass_both_keeps_neither(void)
 	service.breaker = &breaker;
 	fg_breaker_failed(&states[0].breaker, &breaker.conf, free_pass, 95 S);
 	fg_breaker_failed(&states[1].breaker, &breaker.conf, free_pass, 95 S);
-	fg_breaker_failed(&whole.breaker, &breaker.conf, free_pass, 95 S);
+	fg_breaker_failed(&whole.breaker, &breaker.conf, free_pass, 94 S);
+	/* Until both let one through. */
+	pick.now = 98 S;
+	CU_ASSERT_EQUAL(picked(), '?');
+	CU_ASSERT_EQUAL(waits, 2 S);
+	pick.now = 100 S;
 	CU_ASSERT_EQUAL(picked(), 'a');
 	CU_ASSERT(permit.target.until != 0 && permit.service.until != 0);
 	CU_ASSERT_EQUAL(picked(), '?');

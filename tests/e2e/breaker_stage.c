@@ -46,7 +46,7 @@ static const struct {
     {"left", "breaker: {failures: 1, open-for: 3s}"},
     {"told", "breaker: {failures: 1, open-for: 60s}"},
     {"resets", "breaker: {failures: 1, open-for: 60s, on: reset}, service-breaker: {failures: 1, open-for: 60s, on: reset}"},
-    {"hangs", "response-timeout: 200ms, breaker: {failures: 1, open-for: 60s, on: timeout},"
+    {"hangs", "response-timeout: 1500ms, breaker: {failures: 1, open-for: 60s, on: timeout},"
 	      " service-breaker: {failures: 1, open-for: 60s, on: timeout}"},
     {"says", "breaker: {failures: 1, open-for: 60s, on: 418}, service-breaker: {failures: 1, open-for: 60s, on: [429, 418]}"},
 };

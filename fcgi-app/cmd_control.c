@@ -244,19 +244,6 @@ static const char status_help[] =
     "\n"
     "Exit status: 0 it runs, 1 the configuration is at fault, 2 the command line is, 3 nothing runs.\n";
 
-/* Workers that a web server spawned have no supervisor. */
-static bool
-has_live_worker(const struct fg_stats *stats)
-{
-	for (unsigned slot = 0; slot < FG_STATS_MAX_WORKERS; slot++) {
-		pid_t pid = atomic_load(&fg_stats_worker_read(stats, slot)->pid);
-
-		if (pid > 0 && (kill(pid, 0) == 0 || errno == EPERM))
-			return true;
-	}
-	return false;
-}
-
 static int
 print_stats(const struct fg_stats *stats, bool json)
 {
@@ -292,7 +279,7 @@ fg_cmd_status(int argc, char **argv)
 	}
 	if (status == FG_EXIT_OK && memory.stats == NULL && subject.pid > 0) {
 		status = say_other_version(&subject);
-	} else if (status == FG_EXIT_OK && memory.stats != NULL && (subject.pid > 0 || has_live_worker(memory.stats))) {
+	} else if (status == FG_EXIT_OK && memory.stats != NULL && (subject.pid > 0 || fg_stats_has_live_worker(memory.stats))) {
 		status = print_stats(memory.stats, options.json);
 	} else if (status == FG_EXIT_OK) {
 		status = say_not_running(&subject);

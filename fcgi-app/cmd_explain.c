@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "core/config.h"
 #include "core/exchange.h"
+#include "core/stats.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/offline.h"
 #include "fcgi-app/options.h"
@@ -47,7 +48,8 @@ struct asked {
 static const char help[] =
     "Usage: faregate explain [-c FILE] [-H 'NAME: VALUE']... [--ip ADDRESS] [--keys POLICY=FILE]... [--json] METHOD URL\n"
     "\n"
-    "Says which route a request takes and why not the others, then what each policy decides, in order.\n"
+    "Says which route a request takes and why not the others, then what each policy decides, in order, and, of the pool that\n"
+    "runs with this configuration, which targets can be had and why not the others (drained, down, breaker open for 3.0s).\n"
     "Nothing is sent and nothing is counted.\n"
     "\n"
     "  -c FILE           the configuration\n"
@@ -305,6 +307,9 @@ explain(const struct asked *asked, struct fg_offline *offline)
 	fg_exchange_decide(x);
 	while (x->state == FG_X_SUSPENDED)
 		fg_loop_turn(offline->loop, true);
+	if (x->terminal == FG_TERMINAL_FORWARD && offline->memory.targets != NULL && offline->memory.stats != NULL &&
+	    fg_stats_has_live_worker(offline->memory.stats))
+		fg_exchange_explain_pick(x, offline->config, offline->memory.targets, offline->memory.stats);
 	if (asked->json)
 		print_json(x, e);
 	else

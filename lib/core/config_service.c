@@ -252,6 +252,7 @@ finish_target(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_s
 	target->index = (unsigned)(target - service->targets);
 	if (target->url.len == 0)
 		return; /* what is wrong with it was said */
+	target->url_hash = fg_name_hash(target->url);
 	if (fg_str_starts_with(target->url, FG_STR("unix:")))
 		target->authority = FG_STR("localhost");
 	else
@@ -299,6 +300,9 @@ static const struct fg_conf_key service_keys[] = {
     {"breaker", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, breaker, struct fg_service_breaker),
 	.keys = fg_config_breaker_keys, .check = fg_config_check_breaker,
 	.help = "a target that fails is left alone for a while; when all are, 503 breaker_open"},
+    {"service-breaker", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, service_breaker, struct fg_service_breaker),
+	.keys = fg_config_breaker_keys, .check = fg_config_check_breaker,
+	.help = "the same of all targets together: while it is open, none gets a request, 503 breaker_open"},
     {"health", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, health, struct fg_service_health),
 	.keys = fg_config_health_keys, .help = "targets are asked how they are; those that are down get no requests"},
     {"max-in-flight", FG_CONF_SECTION, FG_CONF_AT(struct fg_service, admission), .keys = fg_config_admission_keys,

@@ -19,7 +19,8 @@ parse_percent(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 
 	if (!fg_conf_want_text(conf, node, key->form, &text))
 		return;
-	if (!fg_str_ends_with(text, FG_STR("%")) || !fg_str_to_u64(fg_str_slice(text, 0, text.len - 1), &number) || number > 100)
+	if (!fg_str_ends_with(text, FG_STR("%")) || !fg_str_to_u64(fg_str_slice(text, 0, text.len - 1), &number) || number > 100 ||
+	    (int64_t)number < key->min)
 		fg_conf_error(conf, node, "expected %s, found " FG_STR_FMT, key->form, FG_STR_ARG(fg_conf_quote(conf, text)));
 	*(int *)out = number > 100 ? 100 : (int)number;
 }
@@ -94,27 +95,38 @@ parse_range(struct fg_conf *conf, const struct fg_conf_node *node, const struct 
 	*range = (struct fg_status_range){(int)from, dash < text.len ? (int)to : (int)from};
 }
 
-/* ---- breaker */
+/* ---- breaker, service-breaker */
 
 void
 fg_config_check_breaker(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	struct fg_service_breaker *breaker = out;
+	const struct fg_conf_node *failures = fg_conf_get(node, "failures"), *rate = fg_conf_get(node, "error-rate");
+	const struct fg_conf_node *requests = fg_conf_get(node, "requests");
 
 	(void)key;
 	if (breaker->conf.open_most < breaker->conf.open_for && fg_conf_get(node, "open-most") != NULL)
 		fg_conf_error(conf, fg_conf_get(node, "open-most"), "is shorter than open-for");
 	if (breaker->conf.open_most < breaker->conf.open_for)
 		breaker->conf.open_most = breaker->conf.open_for;
+	if (rate == NULL && requests != NULL)
+		fg_conf_error_at_name(conf, requests, "is of no use without error-rate:");
+	if (rate == NULL && failures != NULL && fg_str_eq(failures->text, FG_STR("none")))
+		fg_conf_error(conf, failures, "nothing would open it; give an error-rate: too, or a number");
 }
 
 const struct fg_conf_key fg_config_breaker_keys[] = {
     {"failures", FG_CONF_INT, FG_CONF_AT(struct fg_service_breaker, conf.failures), .min = 1, .max = 10000, .preset = "5",
-	.help = "in a row, counted over the whole pool, that open a target's breaker"},
+	.word = "none", .word_value = 0, .help = "in a row, counted over the whole pool, that open it"},
+    {"error-rate", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_breaker, conf.error_rate), .parse = parse_percent,
+	.min = 1, .form = "a percentage from 1% to 100%", .schema = PERCENT_SCHEMA, .shown_preset = "none",
+	.help = "of all requests within the time that open it; looked at when one fails"},
+    {"requests", FG_CONF_INT, FG_CONF_AT(struct fg_service_breaker, conf.requests), .min = 1, .max = 1000000, .preset = "20",
+	.help = "within the time; an error-rate of fewer says nothing"},
     {"within", FG_CONF_DURATION, FG_CONF_AT(struct fg_service_breaker, conf.within), .min = FG_US_PER_MS, .max = ONE_DAY,
-	.preset = "10s", .help = "all of them; an older one no longer counts"},
+	.preset = "10s", .help = "the time: what is older no longer counts, for an error-rate a tenth earlier at most"},
     {"open-for", FG_CONF_DURATION, FG_CONF_AT(struct fg_service_breaker, conf.open_for), .min = FG_US_PER_MS, .max = ONE_DAY,
-	.preset = "5s", .help = "no request goes there; then one tries, and when it fails too, twice as long"},
+	.preset = "5s", .help = "no request goes there; then one of the pool tries, and when it fails too, twice as long"},
     {"open-most", FG_CONF_DURATION, FG_CONF_AT(struct fg_service_breaker, conf.open_most), .min = FG_US_PER_MS, .max = ONE_DAY,
 	.preset = "60s", .help = "however often it has failed"},
     {"on", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_breaker, on), .parse = parse_failures,
@@ -197,7 +209,7 @@ const struct fg_conf_key fg_config_health_keys[] = {
     {"host", FG_CONF_STRING, FG_CONF_AT(struct fg_service_health, host), .max = 253, .check = check_health_host,
 	.form = "a host name", .shown_preset = "the service's, or the target's", .help = "the Host of the probe"},
     {"panic", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_health, panic), .parse = parse_percent, .preset = "50%",
-	.form = "a percentage", .schema = PERCENT_SCHEMA, .help = "when fewer targets are up than this, all get requests: probes may be wrong"},
+	.form = "a percentage", .schema = PERCENT_SCHEMA, .help = "when fewer targets are up, with their breakers closed, than this, probes are not believed: they may be wrong"},
     {NULL},
 };
 
@@ -245,6 +257,12 @@ fg_criticality_word(enum fg_criticality criticality)
 
 const struct fg_conf_choice fg_config_balances[] = {{"round-robin", FG_BALANCE_ROUND_ROBIN},
     {"least-requests", FG_BALANCE_LEAST_REQUESTS}, {"hash", FG_BALANCE_HASH}, {NULL, 0}};
+
+const char *
+fg_balance_word(enum fg_balance balance)
+{
+	return fg_config_balances[balance].name;
+}
 
 void
 fg_config_set_traffic_presets(struct fg_service *service)

@@ -1,6 +1,6 @@
 /*
  * Between the files that make up the engine: exchange.c (life), request.c (what was asked), pipeline.c (decision and
- * response), forward.c (the service's side), reply.c (answers of our own). Nobody else includes this.
+ * response), forward.c (the service's side), explain.c (what it would do), reply.c (answers of our own). Nobody else includes this.
  */
 #ifndef FG_CORE_ENGINE_H
 #define FG_CORE_ENGINE_H
@@ -48,6 +48,8 @@ void fg_forward_start(struct fg_exchange *x);
 void fg_forward_admitted(struct fg_exchange *x);
 /* Sends the request to x->target. */
 void fg_forward_call(struct fg_exchange *x);
+/* Answers that no target can be had before that time is over. */
+void fg_forward_unavailable(struct fg_exchange *x, enum fg_err err, fg_usec wait);
 /* A deadline has passed, of the exchange or of a step of it. True: the exchange goes on with another try. */
 bool fg_forward_on_deadline(struct fg_exchange *x, enum fg_err err);
 /* The Host that the target's service is told. */
@@ -64,11 +66,11 @@ void fg_forward_on_writable(struct fg_exchange *x);
 
 /* fg_service_pick() of that service for this request. */
 FG_MUST_CHECK enum fg_err fg_forward_pick(struct fg_exchange *x, const struct fg_service *service,
-    const struct fg_tried *tried, const struct fg_target **target, fg_usec *wait);
+    const struct fg_tried *tried, const struct fg_target **target, struct fg_permit *permit, fg_usec *wait);
+/* What it asks fg_service_pick(), which `faregate explain` asks too. */
+struct fg_pick fg_forward_make_pick(struct fg_exchange *x, const struct fg_service *service, const struct fg_tried *tried);
 /* Picks x->target. Not FG_OK: nobody is there; somebody may be after *wait. */
 FG_MUST_CHECK enum fg_err fg_try_first(struct fg_exchange *x, fg_usec *wait);
-/* What became of a request that the target's breaker has let through: counted, and told to the breaker. */
-void fg_target_judge(struct fg_gateway *gw, const struct fg_target *target, enum fg_failure failure, int status);
 /* What became of the try; the first word counts. */
 void fg_try_judge(struct fg_exchange *x, enum fg_failure failure);
 /* The try has failed in this way. True: another one is on its way, and a call that still ran is cancelled. */

@@ -25,6 +25,7 @@
 #include "core/headers.h"
 #include "core/method.h"
 #include "core/router.h"
+#include "core/service.h"
 #include "core/uri.h"
 #include "loop/loop.h"
 
@@ -224,6 +225,7 @@ struct fg_exchange {
 	/* the try under way */
 	unsigned tries;                   /* so far */
 	bool is_trying, is_judged;        /* it counts as in flight; its target was told what became of it */
+	struct fg_permit permit;          /* of its breakers */
 	struct fg_retry *retry;           /* NULL: the service has none */
 	struct fg_mirror *mirror;         /* a copy whose body is not complete yet; NULL: none */
 
@@ -267,6 +269,12 @@ void fg_exchange_decide(struct fg_exchange *x);
 struct fg_exchange *fg_exchange_new_offline(struct fg_gateway *gw, const struct fg_param *params, size_t param_count,
     const struct fg_decision_trace *trace);
 void fg_exchange_free(struct fg_exchange *x);
+/*
+ * x was decided and is to be forwarded: which target would get it, and why not the others, by what the pool of `targets` and
+ * `stats` knows (both of a reader); refuses x where none would. Traces. config: that of x's gateway.
+ */
+void fg_exchange_explain_pick(struct fg_exchange *x, struct fg_config *config, struct fg_targets *targets,
+    const struct fg_stats *stats);
 
 /* ---- for filters and terminals (filter/filter.h says when) */
 

@@ -168,11 +168,11 @@ on_header(void *arg, struct fg_str name, struct fg_str value)
 	return FG_FLOW_FAIL;
 }
 
-/* Everybody waits for this one try to tell whether the target is back: its answer has begun, which is enough. */
+/* Everybody waits for this one try to tell whether the target, or the service, is back: its answer has begun, which is enough. */
 static bool
 is_awaited(const struct fg_exchange *x)
 {
-	return x->service->breaker != NULL && fg_breaker_state(&x->target->state->breaker) == FG_BREAKER_HALF_OPEN;
+	return x->permit.target.until != 0 || x->permit.service.until != 0;
 }
 
 static enum fg_flow
@@ -289,12 +289,10 @@ fg_forward_call(struct fg_exchange *x)
 	fg_exchange_wait_for(x, req->has_body ? FG_WAIT_SERVICE_READS : FG_WAIT_RESPONSE);
 }
 
-static void
-answer_unavailable(struct fg_exchange *x, enum fg_err err, fg_usec wait)
+void
+fg_forward_unavailable(struct fg_exchange *x, enum fg_err err, fg_usec wait)
 {
-	fg_usec seconds = (wait + FG_US_PER_S - 1) / FG_US_PER_S;
-
-	x->retry_after = seconds;
+	x->retry_after = (wait + FG_US_PER_S - 1) / FG_US_PER_S;
 	fg_exchange_refuse(x, err);
 }
 
@@ -323,7 +321,7 @@ fg_forward_admitted(struct fg_exchange *x)
 	enum fg_err err = fg_try_first(x, &wait);
 
 	if (err != FG_OK) {
-		answer_unavailable(x, err, wait);
+		fg_forward_unavailable(x, err, wait);
 		return;
 	}
 	x->called = fg_loop_clock(x->gw->loop)->mono;

@@ -1,6 +1,6 @@
 /*
  * Tries: a forwarded exchange is sent to a target, and when that fails and may be repeated, to another one. Which target
- * that is decides service.c; what became of a try is told here to its breaker, once.
+ * that is decides service.c; what became of a try is told once, to judge.c.
  *
  * A try is repeated only while nothing of an answer has gone to the client, and only where repeating does no harm: nothing
  * of the request has left us, or its method is idempotent (RFC 9110 §9.2.2), or it carries an Idempotency-Key that the
@@ -9,8 +9,8 @@
  */
 #include "core/engine.h"
 
-#include "base/log.h"
 #include "core/config.h"
+#include "core/judge.h"
 #include "core/service.h"
 #include "core/targets.h"
 #include "core/var.h"
@@ -50,12 +50,12 @@ hash_of(struct fg_exchange *x, const struct fg_service *service)
 	return service->balance == FG_BALANCE_HASH ? fg_var_hash(service->hash_by, service->hash_by_count, x) : 0;
 }
 
-enum fg_err
-fg_forward_pick(struct fg_exchange *x, const struct fg_service *service, const struct fg_tried *tried,
-    const struct fg_target **target, fg_usec *wait)
+struct fg_pick
+fg_forward_make_pick(struct fg_exchange *x, const struct fg_service *service, const struct fg_tried *tried)
 {
 	struct fg_gateway *gw = x->gw;
-	const struct fg_pick pick = {
+
+	return (struct fg_pick){
 	    .service = service,
 	    .state = &gw->service_state[service->index],
 	    .tried = tried,
@@ -64,14 +64,25 @@ fg_forward_pick(struct fg_exchange *x, const struct fg_service *service, const s
 	    .in_flight = count_in_flight,
 	    .arg = gw,
 	};
+}
 
-	return fg_service_pick(&pick, target, wait);
+enum fg_err
+fg_forward_pick(struct fg_exchange *x, const struct fg_service *service, const struct fg_tried *tried,
+    const struct fg_target **target, struct fg_permit *permit, fg_usec *wait)
+{
+	const struct fg_pick pick = fg_forward_make_pick(x, service, tried);
+	enum fg_err err = fg_service_pick(&pick, target, permit, wait);
+
+	if (err == FG_OK)
+		fg_judge_let_through(x->gw, *target, permit);
+	return err;
 }
 
 static void
-enter(struct fg_exchange *x, const struct fg_target *target)
+enter(struct fg_exchange *x, const struct fg_target *target, const struct fg_permit *permit)
 {
 	x->target = target;
+	x->permit = *permit;
 	x->tries++;
 	x->is_trying = true;
 	x->is_judged = false;
@@ -86,52 +97,12 @@ leave(struct fg_exchange *x)
 {
 	if (x->is_trying)
 		fg_targets_leave(x->gw->targets, x->gw->worker, x->target);
+	if (x->is_trying && !x->is_judged)
+		fg_judge_never(x->gw, x->target, &x->permit);
 	x->is_trying = false;
 }
 
 /* ---- what became of it */
-
-static void
-log_change(struct fg_gateway *gw, const struct fg_target *target, enum fg_breaker_change change)
-{
-	const struct fg_log_field service = FG_F_STR("service", target->service->name), url = FG_F_STR("target", target->url);
-	fg_usec now = fg_loop_clock(gw->loop)->mono;
-
-	if (change == FG_BREAKER_OPENED) {
-		atomic_fetch_add_explicit(&target->state->opened, 1, memory_order_relaxed);
-		FG_LOG(gw->log, WARN, "breaker", "opened", service, url,
-		    FG_F_INT("for_ms",
-			fg_breaker_wait(&target->state->breaker, &target->service->breaker->conf, now) / FG_US_PER_MS));
-	} else if (change == FG_BREAKER_CLOSED_AGAIN) {
-		atomic_store_explicit(&target->state->since, now, memory_order_relaxed);
-		FG_LOG(gw->log, INFO, "breaker", "closed", service, url);
-	}
-}
-
-static bool
-counts(const struct fg_service_breaker *breaker, enum fg_failure failure, int status)
-{
-	return failure == FG_FAILURE_STATUS ? fg_failure_set_has_status(&breaker->on, status)
-					    : fg_failure_set_has(&breaker->on, failure);
-}
-
-void
-fg_target_judge(struct fg_gateway *gw, const struct fg_target *target, enum fg_failure failure, int status)
-{
-	const struct fg_service_breaker *breaker = target->service->breaker;
-	struct fg_target_state *state = target->state;
-
-	if (failure == FG_FAILURE_NOT_ITS)
-		return;
-	if (failure != FG_FAILURE_NONE)
-		atomic_fetch_add_explicit(&state->failures, 1, memory_order_relaxed);
-	if (breaker == NULL)
-		return;
-	if (counts(breaker, failure, status))
-		log_change(gw, target, fg_breaker_failed(&state->breaker, &breaker->conf, fg_loop_clock(gw->loop)->mono));
-	else if (failure == FG_FAILURE_NONE || failure == FG_FAILURE_STATUS)
-		log_change(gw, target, fg_breaker_succeeded(&state->breaker, &breaker->conf));
-}
 
 void
 fg_try_judge(struct fg_exchange *x, enum fg_failure failure)
@@ -139,7 +110,7 @@ fg_try_judge(struct fg_exchange *x, enum fg_failure failure)
 	if (!x->is_trying || x->is_judged || failure == FG_FAILURE_NOT_ITS)
 		return;
 	x->is_judged = true;
-	fg_target_judge(x->gw, x->target, failure, x->resp.status);
+	fg_judge(x->gw, x->target, &x->permit, failure, x->resp.status);
 }
 
 /* ---- the budget */
@@ -280,26 +251,26 @@ backoff(struct fg_exchange *x, enum fg_failure failure)
 
 /* Another target than those tried; where there is none, any. The place of the try that failed is free for the next. */
 static bool
-pick_again(struct fg_exchange *x, const struct fg_target **target)
+pick_again(struct fg_exchange *x, const struct fg_target **target, struct fg_permit *permit)
 {
 	fg_usec wait;
 	bool found;
 
 	fg_targets_leave(x->gw->targets, x->gw->worker, x->target);
-	found = fg_forward_pick(x, x->service, &x->retry->tried, target, &wait) == FG_OK ||
-	    fg_forward_pick(x, x->service, NULL, target, &wait) == FG_OK;
+	found = fg_forward_pick(x, x->service, &x->retry->tried, target, permit, &wait) == FG_OK ||
+	    fg_forward_pick(x, x->service, NULL, target, permit, &wait) == FG_OK;
 	fg_targets_enter(x->gw->targets, x->gw->worker, x->target);
 	return found;
 }
 
 static void
-begin_again(struct fg_exchange *x, const struct fg_target *target, fg_usec after)
+begin_again(struct fg_exchange *x, const struct fg_target *target, const struct fg_permit *permit, fg_usec after)
 {
 	if (x->call != NULL)
 		fg_call_cancel(x->call);
 	x->call = NULL;
 	leave(x);
-	enter(x, target);
+	enter(x, target, permit);
 	x->retry->replayed = 0;
 	x->send_paused = x->receive_paused = false;
 	x->resp.status = 0;
@@ -314,6 +285,7 @@ bool
 fg_try_again(struct fg_exchange *x, enum fg_failure failure, bool nothing_sent)
 {
 	const struct fg_target *target;
+	struct fg_permit permit;
 	struct fg_target_state *state = x->service->state;
 	fg_usec after;
 
@@ -327,12 +299,12 @@ fg_try_again(struct fg_exchange *x, enum fg_failure failure, bool nothing_sent)
 		atomic_fetch_add_explicit(&state->retries_refused, 1, memory_order_relaxed);
 		return false;
 	}
-	if (!pick_again(x, &target)) {
+	if (!pick_again(x, &target, &permit)) {
 		add_credit(x->service, RETRY);
 		return false;
 	}
 	atomic_fetch_add_explicit(&state->retries, 1, memory_order_relaxed);
-	begin_again(x, target, after);
+	begin_again(x, target, &permit, after);
 	return true;
 }
 
@@ -342,12 +314,13 @@ enum fg_err
 fg_try_first(struct fg_exchange *x, fg_usec *wait)
 {
 	const struct fg_target *target;
-	enum fg_err err = fg_forward_pick(x, x->service, NULL, &target, wait);
+	struct fg_permit permit;
+	enum fg_err err = fg_forward_pick(x, x->service, NULL, &target, &permit, wait);
 
 	if (err != FG_OK)
 		return err;
 	prepare_retries(x);
-	enter(x, target);
+	enter(x, target, &permit);
 	return FG_OK;
 }
 

@@ -3,7 +3,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/admin.c lib/core/admin.h \
 	lib/core/api_key_record.c lib/core/api_key_record.h lib/core/api_key_store.c lib/core/api_key_store.h \
 	lib/core/admission.c lib/core/admission.h \
-	lib/core/breaker.c lib/core/breaker.h \
+	lib/core/breaker.c lib/core/breaker.h lib/core/breaker_rate.c lib/core/breaker_rate.h \
 	lib/core/client_certificate.c lib/core/client_certificate.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
 	lib/core/config_consumer.c lib/core/config_policy.c lib/core/config_pool.c lib/core/config_respond.c lib/core/config_route.c \
@@ -11,13 +11,13 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/edit.c lib/core/edit.h \
 	lib/core/edit_keys.c lib/core/edit_keys.h \
 	lib/core/engine.h \
-	lib/core/exchange.c lib/core/exchange.h \
+	lib/core/exchange.c lib/core/exchange.h lib/core/explain.c \
 	lib/core/fetch.c lib/core/fetch.h \
 	lib/core/forward.c lib/core/forward_try.c \
 	lib/core/headers.c lib/core/headers.h \
 	lib/core/health.c lib/core/health.h \
 	lib/core/value_keys.c lib/core/value_keys.h \
-	lib/core/identity.c lib/core/identity.h \
+	lib/core/identity.c lib/core/identity.h lib/core/judge.c lib/core/judge.h \
 	lib/core/key_source.c lib/core/key_source.h lib/core/key_store.c lib/core/key_store.h \
 	lib/core/limit.c lib/core/limit.h lib/core/limit_tell.c lib/core/limit_window.c \
 	lib/core/limit_key.c lib/core/limit_store.h \
@@ -41,7 +41,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/request.c \
 	lib/core/service.c lib/core/service.h \
 	lib/core/dead_workers.c lib/core/dead_workers.h \
-	lib/core/targets.c lib/core/targets.h lib/core/targets_layout.h lib/core/targets_places.c lib/core/targets_report.c \
+	lib/core/targets.c lib/core/targets.h lib/core/targets_layout.h lib/core/targets_look.c lib/core/targets_places.c lib/core/targets_report.c \
 	lib/core/targets_room.c \
 	lib/core/stats.c lib/core/stats.h lib/core/stats_cells.c lib/core/stats_file.c lib/core/stats_layout.h \
 	lib/core/stats_prometheus.c lib/core/stats_read.c lib/core/stats_report.c

@@ -6,6 +6,7 @@
 #include "core/config.h"
 #include "core/engine.h"
 #include "core/fetch.h"
+#include "core/judge.h"
 #include "core/targets.h"
 
 /* A copy in flight. */
@@ -13,6 +14,8 @@ struct fg_mirror_call {
 	struct fg_mirror_call *prev, *next; /* gw->mirrors */
 	struct fg_gateway *gw;
 	const struct fg_target *target;
+	struct fg_permit permit;
+	bool is_judged; /* the breakers were told */
 	struct fg_fetch *fetch;
 };
 
@@ -42,6 +45,8 @@ call_free(struct fg_mirror_call *call)
 	gw->mirror_count--;
 	fg_targets_leave(gw->targets, gw->worker, call->target);
 	fg_admission_give(gw, call->target->service);
+	if (!call->is_judged)
+		fg_judge_never(gw, call->target, &call->permit);
 	free(call);
 }
 
@@ -54,12 +59,13 @@ on_answer(void *arg, const struct fg_fetch_answer *answer)
 
 	if (failure == FG_FAILURE_NONE && fg_failure_is_status(call->target->service, answer->status))
 		failure = FG_FAILURE_STATUS;
-	fg_target_judge(call->gw, call->target, failure, answer->status);
+	call->is_judged = failure != FG_FAILURE_NOT_ITS;
+	fg_judge(call->gw, call->target, &call->permit, failure, answer->status);
 	call_free(call);
 }
 
 static void
-call_start(struct fg_exchange *x, const struct fg_target *target, struct fg_str body)
+call_start(struct fg_exchange *x, const struct fg_target *target, const struct fg_permit *permit, struct fg_str body)
 {
 	const struct fg_headers *headers = &x->req.headers;
 	struct fg_str deadline = target->service->deadline_header;
@@ -79,7 +85,7 @@ call_start(struct fg_exchange *x, const struct fg_target *target, struct fg_str 
 		    (deadline.len == 0 || !fg_str_ieq(headers->v[i].name, deadline)))
 			copies[spec.header_count++] = (struct fg_call_header){headers->v[i].name, headers->v[i].value};
 	spec.headers = copies;
-	*call = (struct fg_mirror_call){.next = x->gw->mirrors, .gw = x->gw, .target = target};
+	*call = (struct fg_mirror_call){.next = x->gw->mirrors, .gw = x->gw, .target = target, .permit = *permit};
 	if (call->next != NULL)
 		call->next->prev = call;
 	x->gw->mirrors = call;
@@ -90,13 +96,13 @@ call_start(struct fg_exchange *x, const struct fg_target *target, struct fg_str 
 
 /* A target that has room for it, with a place at its service; NULL: the copy is left out. */
 static const struct fg_target *
-find_room(struct fg_exchange *x, const struct fg_service *service)
+find_room(struct fg_exchange *x, const struct fg_service *service, struct fg_permit *permit)
 {
 	const struct fg_target *target;
 
 	if (x->gw->mirror_count == FG_MAX_MIRRORS || !fg_admission_take(x->gw, service))
 		return NULL;
-	if (fg_forward_pick(x, service, NULL, &target, &(fg_usec){0}) == FG_OK)
+	if (fg_forward_pick(x, service, NULL, &target, permit, &(fg_usec){0}) == FG_OK)
 		return target;
 	fg_admission_give(x->gw, service);
 	return NULL;
@@ -107,12 +113,13 @@ static void
 send_copy(struct fg_exchange *x)
 {
 	const struct fg_service *service = x->mirror->service;
-	const struct fg_target *target = find_room(x, service);
+	struct fg_permit permit;
+	const struct fg_target *target = find_room(x, service, &permit);
 
 	if (target != NULL) {
 		count(&service->state->mirrored);
 		count(&target->state->requests);
-		call_start(x, target, fg_buf_str(&x->mirror->body));
+		call_start(x, target, &permit, fg_buf_str(&x->mirror->body));
 	} else {
 		count(&service->state->mirrors_dropped);
 	}

@@ -39,7 +39,23 @@ is_drained(const struct fg_target *target)
 	return atomic_load_explicit(&target->state->drained, memory_order_relaxed) != 0;
 }
 
-/* Whether what probes say is to be believed: when too many are down, it may well be the probes that are wrong. */
+/* Until its breaker lets a request through. */
+static fg_usec
+breaker_wait(const struct fg_pick *pick, const struct fg_target *target)
+{
+	return pick->service->breaker == NULL ? 0 : fg_breaker_wait(&target->state->breaker, pick->now);
+}
+
+static bool
+is_closed(const struct fg_service *service, const struct fg_target *target)
+{
+	return service->breaker == NULL || fg_breaker_state(&target->state->breaker) == FG_BREAKER_CLOSED;
+}
+
+/*
+ * Whether what probes say is to be believed: when too few are left to take the requests, by probes or by breakers, it may
+ * well be the probes that are wrong. What breakers say is believed in any case: it comes of requests.
+ */
 static bool
 believes_health(const struct fg_service *service)
 {
@@ -51,7 +67,7 @@ believes_health(const struct fg_service *service)
 		if (is_drained(&service->targets[i]))
 			continue;
 		there++;
-		up += fg_health_is_up(&service->targets[i].state->health);
+		up += fg_health_is_up(&service->targets[i].state->health) && is_closed(service, &service->targets[i]);
 	}
 	return up * 100 >= there * (size_t)service->health->panic;
 }
@@ -82,27 +98,51 @@ note_breaker(struct candidates *found, fg_usec wait)
 	found->why = FG_ERR_BREAKER_OPEN;
 }
 
+static enum fg_availability
+look_at(const struct fg_pick *pick, const struct fg_target *target, bool believes, unsigned *in_flight, fg_usec *wait)
+{
+	*wait = breaker_wait(pick, target);
+	if (is_tried(pick, target))
+		return FG_IS_TRIED;
+	if (is_drained(target))
+		return FG_IS_DRAINED;
+	if (believes && !fg_health_is_up(&target->state->health))
+		return FG_IS_DOWN;
+	if (*wait > 0)
+		return FG_IS_OPEN;
+	if (target->max_connections > 0 || pick->service->balance != FG_BALANCE_ROUND_ROBIN)
+		*in_flight = pick->in_flight(pick->arg, target);
+	return target->max_connections > 0 && *in_flight >= target->max_connections ? FG_IS_FULL : FG_AVAILABLE;
+}
+
 static void
 consider(const struct fg_pick *pick, const struct fg_target *target, bool believes, struct candidates *found)
 {
-	const struct fg_service *service = pick->service;
 	unsigned in_flight = 0;
 	fg_usec wait;
+	enum fg_availability availability = look_at(pick, target, believes, &in_flight, &wait);
 
-	if (is_tried(pick, target) || is_drained(target) || (believes && !fg_health_is_up(&target->state->health)))
-		return;
-	if (service->breaker != NULL) {
-		wait = fg_breaker_wait(&target->state->breaker, &service->breaker->conf, pick->now);
-		if (wait > 0) {
-			note_breaker(found, wait);
-			return;
-		}
-	}
-	if (target->max_connections > 0 || service->balance != FG_BALANCE_ROUND_ROBIN)
-		in_flight = pick->in_flight(pick->arg, target);
-	if (target->max_connections > 0 && in_flight >= target->max_connections)
-		return;
-	found->v[found->count++] = (struct candidate){target, weight_of(pick, target), in_flight};
+	if (pick->tell != NULL)
+		pick->tell(pick->tell_arg, target, availability, wait);
+	if (availability == FG_IS_OPEN)
+		note_breaker(found, wait);
+	else if (availability == FG_AVAILABLE)
+		found->v[found->count++] = (struct candidate){target, weight_of(pick, target), in_flight};
+}
+
+const char *
+fg_availability_word(enum fg_availability availability)
+{
+	static const char *const words[] = {
+	    [FG_AVAILABLE] = "available",
+	    [FG_IS_TRIED] = "tried",
+	    [FG_IS_DRAINED] = "drained",
+	    [FG_IS_DOWN] = "down by its probes",
+	    [FG_IS_OPEN] = "breaker open",
+	    [FG_IS_FULL] = "max-connections in flight",
+	};
+
+	return words[availability];
 }
 
 /* ---- which of them */
@@ -179,9 +219,10 @@ choose_idler(const struct fg_pick *pick, const struct candidates *found)
 static double
 score(uint64_t hash, const struct candidate *candidate)
 {
-	uint64_t bits = mix(hash ^ mix(fg_name_hash(candidate->target->url)));
+	uint64_t bits = mix(hash ^ mix(candidate->target->url_hash));
 	double u = ((double)(bits >> 11) + 0.5) / (double)(UINT64_C(1) << 53);
 
+	FG_ASSERT(candidate->target->url_hash != 0);
 	return -(double)candidate->weight / log(u);
 }
 
@@ -227,8 +268,40 @@ choose(const struct fg_pick *pick, const struct candidates *found)
 	return choose_in_turn(pick, found);
 }
 
+/* ---- through the breakers */
+
+static bool
+enter_breaker(const struct fg_service_breaker *conf, struct fg_target_state *state, fg_usec now, struct fg_breaker_pass *pass)
+{
+	return conf == NULL || fg_breaker_enter(&state->breaker, &conf->conf, now, pass);
+}
+
+/* That of the target, then that of the service. False: another worker was faster with the one request that may try. */
+static bool
+enter(const struct fg_pick *pick, const struct fg_target *target, struct fg_permit *permit)
+{
+	const struct fg_service *service = pick->service;
+
+	*permit = (struct fg_permit){0};
+	if (pick->tell != NULL)
+		return true;
+	if (!enter_breaker(service->breaker, target->state, pick->now, &permit->target))
+		return false;
+	if (enter_breaker(service->service_breaker, service->state, pick->now, &permit->service))
+		return true;
+	if (service->breaker != NULL)
+		fg_breaker_give_back(&target->state->breaker, permit->target, pick->now);
+	return false;
+}
+
+static fg_usec
+service_wait(const struct fg_pick *pick)
+{
+	return pick->service->service_breaker == NULL ? 0 : fg_breaker_wait(&pick->service->state->breaker, pick->now);
+}
+
 enum fg_err
-fg_service_pick(const struct fg_pick *pick, const struct fg_target **target, fg_usec *wait)
+fg_service_pick(const struct fg_pick *pick, const struct fg_target **target, struct fg_permit *permit, fg_usec *wait)
 {
 	const struct fg_service *service = pick->service;
 	struct candidates found;
@@ -240,17 +313,18 @@ fg_service_pick(const struct fg_pick *pick, const struct fg_target **target, fg_
 	found.wait = service->health != NULL ? service->health->every : FG_US_PER_S;
 	for (size_t i = 0; i < service->target_count; i++)
 		consider(pick, &service->targets[i], believes, &found);
-	while (found.count > 0) {
+	while ((*wait = service_wait(pick)) == 0 && found.count > 0) {
 		size_t at = choose(pick, &found);
 
 		*target = found.v[at].target;
-		if (service->breaker == NULL ||
-		    fg_breaker_enter(&(*target)->state->breaker, &service->breaker->conf, pick->now))
+		if (enter(pick, *target, permit))
 			return FG_OK;
-		/* Another worker was faster with the one request that may try. */
-		note_breaker(&found, fg_breaker_wait(&(*target)->state->breaker, &service->breaker->conf, pick->now));
+		note_breaker(&found, breaker_wait(pick, *target));
 		found.v[at] = found.v[--found.count];
 	}
+	/* The service rests; where its targets do so for longer, they say when. */
+	if (*wait > 0 && (found.count > 0 || found.why != FG_ERR_BREAKER_OPEN || found.wait <= *wait))
+		return FG_ERR_BREAKER_OPEN;
 	*wait = found.wait;
 	return found.why;
 }
@@ -292,6 +366,7 @@ bool
 fg_failure_is_status(const struct fg_service *service, int status)
 {
 	return (service->breaker != NULL && fg_failure_set_has_status(&service->breaker->on, status)) ||
+	    (service->service_breaker != NULL && fg_failure_set_has_status(&service->service_breaker->on, status)) ||
 	    (service->retry != NULL && fg_failure_set_has_status(&service->retry->on, status));
 }
 

@@ -25,6 +25,7 @@ struct fg_target {
 	const struct fg_service *service;
 	unsigned index;          /* within the service */
 	struct fg_str url;       /* "http://127.0.0.1:4000", no path, no trailing slash; "unix:/run/app.sock" */
+	uint64_t url_hash;       /* fg_name_hash() of it, for FG_BALANCE_HASH */
 	struct fg_str authority; /* "127.0.0.1:4000": the Host for `host: target`; of a socket "localhost" */
 	unsigned weight;         /* 1..1000 */
 	unsigned max_connections; /* requests in flight of the whole pool; 0: any number */
@@ -55,7 +56,7 @@ struct fg_failure_set {
 
 enum fg_failure fg_failure_of(enum fg_err err);
 bool fg_failure_set_has_status(const struct fg_failure_set *set, int status);
-/* A status that the service's breaker counts, or that a retry is made for. */
+/* A status that one of the service's breakers counts, or that a retry is made for. */
 bool fg_failure_is_status(const struct fg_service *service, int status);
 static inline bool
 fg_failure_set_has(const struct fg_failure_set *set, enum fg_failure failure)
@@ -79,7 +80,7 @@ struct fg_service_health {
 	const struct fg_status_range *statuses;
 	size_t status_count;
 	struct fg_str body; /* stands somewhere in the answer's; empty: any */
-	int panic; /* percent of targets up below which health is not looked at */
+	int panic; /* percent of targets up, with their breakers closed, below which health is not looked at */
 };
 
 struct fg_service_retry {
@@ -99,7 +100,8 @@ struct fg_service {
 	const struct fg_var *hash_by;
 	size_t hash_by_count;
 	fg_usec slow_start; /* 0: none */
-	const struct fg_service_breaker *breaker; /* NULL: none */
+	const struct fg_service_breaker *breaker; /* of each target; NULL: none */
+	const struct fg_service_breaker *service_breaker; /* of all together; NULL: none */
 	const struct fg_service_health *health;   /* NULL: none */
 	const struct fg_service_retry *retry;     /* NULL: none */
 	struct fg_admission_conf admission;
@@ -139,6 +141,9 @@ struct fg_tried {
 	uint64_t bits[FG_SERVICE_MOST_TARGETS / 64];
 };
 
+/* Whether a target can be had, and why not. */
+enum fg_availability { FG_AVAILABLE, FG_IS_TRIED, FG_IS_DRAINED, FG_IS_DOWN, FG_IS_OPEN, FG_IS_FULL };
+
 struct fg_pick {
 	const struct fg_service *service;
 	struct fg_service_state *state;
@@ -148,12 +153,24 @@ struct fg_pick {
 	/* Requests in flight in the whole pool. */
 	unsigned (*in_flight)(void *arg, const struct fg_target *target);
 	void *arg;
+	/*
+	 * For `faregate explain`: hears of each target; wait: until its breaker lets a request through. Then no breaker is
+	 * entered, so that nothing but `state` changes. NULL in a worker.
+	 */
+	void (*tell)(void *arg, const struct fg_target *target, enum fg_availability availability, fg_usec wait);
+	void *tell_arg;
+};
+
+/* How a request was let through by the breakers on its way; it goes with the request to fg_judge(). */
+struct fg_permit {
+	struct fg_breaker_pass target, service;
 };
 
 /*
- * The target for a request that is sent now, entered at its breaker. Available is who is not drained, nor down by its probes
- * (unless fewer than health.panic are up: then probes are not believed), whose breaker lets the request through, who has
- * fewer than max-connections in flight, and who was not tried.
+ * The target for a request that is sent now, entered at its breaker and the service's. None is available while the service's
+ * is open. Available is who is not drained, nor down by its probes (unless fewer than health.panic are up, with their breakers
+ * closed: then probes are not believed), whose breaker lets the request through (always asked, panic or not), who has fewer
+ * than max-connections in flight, and who was not tried.
  *
  *   round-robin     smooth weighted: of weights 5, 1, 1 the order is a a b a c a a
  *   least-requests  two are drawn by weight; the one with fewer in flight, for its weight, gets it
@@ -162,8 +179,13 @@ struct fg_pick {
  * A target that came back gets less at first (slow-start). FG_ERR_BREAKER_OPEN, FG_ERR_SERVICE_UNAVAILABLE: none is
  * available; *wait is when one may be.
  */
-FG_MUST_CHECK enum fg_err fg_service_pick(const struct fg_pick *pick, const struct fg_target **target, fg_usec *wait);
+FG_MUST_CHECK enum fg_err fg_service_pick(const struct fg_pick *pick, const struct fg_target **target,
+    struct fg_permit *permit, fg_usec *wait);
+/* "drained", "breaker open": why it cannot be had. */
+const char *fg_availability_word(enum fg_availability availability);
 
+/* As the configuration has it. */
+const char *fg_balance_word(enum fg_balance balance);
 /* A number that nobody can do much harm by guessing: SplitMix64. */
 uint64_t fg_service_draw(struct fg_service_state *state);
 

@@ -134,6 +134,8 @@ unsigned fg_stats_worker_enrol(struct fg_stats *stats, fg_usec wall);
 /* The process is gone. */
 void fg_stats_worker_free(struct fg_stats *stats, unsigned slot);
 struct fg_stats_worker *fg_stats_worker(struct fg_stats *stats, unsigned slot);
+/* Whether any of them is a process that lives; those that a web server spawned have no supervisor to ask for. */
+bool fg_stats_has_live_worker(const struct fg_stats *stats);
 const struct fg_stats_worker *fg_stats_worker_read(const struct fg_stats *stats, unsigned slot);
 
 /* The supervisor's: at its start (generation 1) and after each reload that took, which is counted. */

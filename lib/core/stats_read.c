@@ -1,4 +1,6 @@
 /* Reads the shared counters while workers write to them, for the formats. */
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -7,6 +9,18 @@
 
 const char *const fg_stats_class_names[6] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 const char *const fg_stats_state_names[FG_STATS_STATES] = {"free", "starting", "running", "draining"};
+
+bool
+fg_stats_has_live_worker(const struct fg_stats *stats)
+{
+	for (unsigned slot = 0; slot < FG_STATS_MAX_WORKERS; slot++) {
+		pid_t pid = atomic_load(&fg_stats_worker_read(stats, slot)->pid);
+
+		if (pid > 0 && (kill(pid, 0) == 0 || errno == EPERM))
+			return true;
+	}
+	return false;
+}
 
 bool
 fg_stats_snapshot_take(struct fg_stats_snapshot *snap, const struct fg_stats *stats, uint32_t number, struct fg_str kind)

@@ -274,6 +274,9 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	fg_buf_add(out, FG_STR("},\"targets\":["));
 	if (stats->targets != NULL)
 		fg_targets_format_json(stats->targets, stats, out);
+	fg_buf_add(out, FG_STR("],\"service_breakers\":["));
+	if (stats->targets != NULL)
+		fg_targets_format_breakers_json(stats->targets, stats, out);
 	fg_buf_add(out, FG_STR("]}\n"));
 	return !out->failed;
 }

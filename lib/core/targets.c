@@ -235,6 +235,7 @@ attach_service(struct attaching *attaching, struct fg_service *service)
 	service->number = attach(attaching, service->name, FG_STR_NONE, &service->state);
 	atomic_store(&service->state->places, (uint32_t)service->admission.most);
 	atomic_store(&service->state->room, (uint32_t)service->admission.queue);
+	atomic_store(&service->state->has_breaker, service->service_breaker != NULL);
 	for (size_t i = 0; i < service->target_count; i++) {
 		struct fg_target *target = &service->targets[i];
 

@@ -25,7 +25,7 @@ struct fg_targets;
 /* Of a target, or of a service as a whole. All times are monotonic. Zeroed: nothing is known. */
 struct fg_target_state {
 	struct fg_name_head head;        /* "SERVICE URL"; "SERVICE" */
-	fg_breaker breaker;
+	struct fg_breaker breaker;
 	fg_health health;
 	_Atomic int64_t probe_due;       /* whoever moves it on makes the next probe */
 	_Atomic int64_t since;           /* when it came back (up, closed, undrained); 0: it was never away */
@@ -61,7 +61,12 @@ void fg_targets_know_workers(struct fg_targets *targets, const struct fg_stats *
  * worker's own.
  */
 void fg_targets_attach(struct fg_targets *targets, struct fg_config *config, uint64_t generation);
-/* NULL: there is no such target. Not of a reader. */
+/*
+ * For a reader: points a service and its targets to the records that are there, which then are not to be written to; those
+ * that have none keep their own. How many have one.
+ */
+size_t fg_targets_point(struct fg_targets *targets, struct fg_service *service);
+/* NULL: there is no such target. url empty: of the service. A reader may not write to it. */
 struct fg_target_state *fg_targets_look(struct fg_targets *targets, struct fg_str service, struct fg_str url);
 
 /* The worker of that slot begins: it has nothing in flight. */
@@ -94,5 +99,7 @@ void fg_targets_format_text(const struct fg_targets *targets, const struct fg_st
 void fg_targets_format_services_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 /* Elements of a JSON array, an object a target. */
 void fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
+/* The same, an object for each service that has a breaker as a whole. */
+void fg_targets_format_breakers_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 
 #endif

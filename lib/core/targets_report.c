@@ -47,10 +47,23 @@ state_word(const struct fg_target_state *state)
 static const char *
 breaker_word(const struct fg_target_state *state)
 {
-	static const char *const words[] = {
-	    [FG_BREAKER_CLOSED] = "closed", [FG_BREAKER_OPEN] = "open", [FG_BREAKER_HALF_OPEN] = "half-open"};
+	return atomic_load(&state->has_breaker) == 0 ? "none" : fg_breaker_word(fg_breaker_state(&state->breaker));
+}
 
-	return atomic_load(&state->has_breaker) == 0 ? "none" : words[fg_breaker_state(&state->breaker)];
+/* A target, or a service that has something to show. */
+static bool
+is_listed(const struct view *view, bool of_service)
+{
+	return (view->url.len == 0) == of_service && (!of_service || atomic_load(&view->state->has_breaker) != 0);
+}
+
+/* How long until its breaker lets a request through. */
+static uint64_t
+wait_ms(const struct view *view)
+{
+	if (atomic_load(&view->state->has_breaker) == 0)
+		return 0;
+	return (uint64_t)(fg_breaker_wait(&view->state->breaker, fg_clock_mono()) / FG_US_PER_MS);
 }
 
 static uint64_t
@@ -117,6 +130,23 @@ static uint64_t
 get_open(const struct view *view)
 {
 	return atomic_load(&view->state->has_breaker) != 0 && fg_breaker_state(&view->state->breaker) != FG_BREAKER_CLOSED;
+}
+
+/* By how little gets through. */
+static uint64_t
+get_breaker(const struct view *view)
+{
+	if (atomic_load(&view->state->has_breaker) == 0)
+		return 0;
+	switch (fg_breaker_state(&view->state->breaker)) {
+	case FG_BREAKER_OPEN:
+		return 2;
+	case FG_BREAKER_HALF_OPEN:
+		return 1;
+	case FG_BREAKER_CLOSED:
+		break;
+	}
+	return 0;
 }
 
 static uint64_t
@@ -204,6 +234,7 @@ static const struct {
     {"faregate_target_drained", "gauge", "1 while somebody has taken a target out (faregate drain).", get_drained, false},
     {"faregate_target_breaker_open", "gauge", "1 while its breaker keeps requests from a target, but for one that tries.", get_open,
 	false},
+    {"faregate_target_breaker_state", "gauge", "0 closed, 1 half-open, 2 open.", get_breaker, false},
     {"faregate_target_breaker_opened_total", "counter", "How often it has opened.", get_opened, false},
     {"faregate_target_probes_total", "counter", "Probes of a target.", get_probes, false},
     {"faregate_target_probes_failed_total", "counter", "Those that failed.", get_probes_failed, false},
@@ -213,6 +244,9 @@ static const struct {
     {"faregate_mirrors_dropped_total", "counter", "Copies that were not: too many in flight, or too large a body.",
 	get_mirrors_dropped, true},
     {"faregate_service_in_flight", "gauge", "Requests that a service's targets have not yet answered.", get_service_in_flight, true},
+    {"faregate_service_breaker_state", "gauge", "Of the breaker of a service as a whole: 0 closed, 1 half-open, 2 open.",
+	get_breaker, true},
+    {"faregate_service_breaker_opened_total", "counter", "How often it has opened.", get_opened, true},
     {"faregate_service_places_in_use", "gauge", "Requests that hold one of a service's max-in-flight places.", get_in_flight, true},
     {"faregate_service_places", "gauge", "How many there are; 0: any number.", get_places, true},
     {"faregate_service_queue", "gauge", "How many may wait for a place.", get_room, true},
@@ -254,6 +288,20 @@ fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_s
 
 /* ---- `faregate status` */
 
+/* "open 4s": until it lets a request through. */
+static void
+add_breaker_text(struct fg_buf *out, const struct view *view)
+{
+	char text[32];
+	uint64_t wait = wait_ms(view);
+
+	if (wait > 0)
+		snprintf(text, sizeof(text), "%s %llus", breaker_word(view->state), (unsigned long long)((wait + 999) / 1000));
+	else
+		snprintf(text, sizeof(text), "%s", breaker_word(view->state));
+	fg_buf_printf(out, " %-14s", text);
+}
+
 static bool
 take_service(struct view *view, const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n, const unsigned *sums)
 {
@@ -285,14 +333,16 @@ add_services_text(const struct fg_targets *targets, const struct fg_stats *stats
 		if (!take_service(&view, targets, stats, n, sums))
 			continue;
 		if (first)
-			fg_buf_printf(out, "\n%-40s %10s %11s %11s %10s %10s\n", "service", "in flight", "places", "queued", "waited",
-			    "shed");
+			fg_buf_printf(out, "\n%-40s %10s %11s %11s %10s %10s %-14s\n", "service as a whole", "in flight", "places",
+			    "queued", "waited", "shed", "breaker");
 		first = false;
 		fg_buf_printf(out, FG_STR_FMT "%*s %10u", FG_STR_ARG(view.service),
 		    view.service.len < 40 ? 40 - (int)view.service.len : 0, "", view.in_flight);
 		add_part(out, &view, get_in_flight(&view), get_places(&view));
 		add_part(out, &view, get_waiting(&view), get_room(&view));
-		fg_buf_printf(out, " %10llu %10llu\n", (unsigned long long)get_queued(&view), (unsigned long long)get_shed(&view));
+		fg_buf_printf(out, " %10llu %10llu", (unsigned long long)get_queued(&view), (unsigned long long)get_shed(&view));
+		add_breaker_text(out, &view);
+		fg_buf_add_char(out, '\n');
 	}
 	free(sums);
 }
@@ -327,17 +377,26 @@ fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *
 
 	add_services_text(targets, stats, out);
 	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
-		if (!view_take(&view, targets, stats, n) || view.url.len == 0)
+		if (!view_take(&view, targets, stats, n) || !is_listed(&view, false))
 			continue;
 		if (first)
-			fg_buf_printf(out, "\n%-40s %-8s %-10s %10s %10s %10s\n", "target", "state", "breaker", "in flight",
+			fg_buf_printf(out, "\n%-40s %-8s %-14s %10s %10s %10s\n", "target", "state", "breaker", "in flight",
 			    "requests", "failures");
 		first = false;
-		fg_buf_printf(out, FG_STR_FMT " " FG_STR_FMT "%*s %-8s %-10s %10llu %10llu %10llu\n", FG_STR_ARG(view.service),
-		    FG_STR_ARG(view.url), view.service.len + view.url.len < 39 ? 39 - (int)(view.service.len + view.url.len) : 0, "",
-		    state_word(view.state), breaker_word(view.state), (unsigned long long)get_in_flight(&view),
+		fg_buf_printf(out, FG_STR_FMT " " FG_STR_FMT "%*s %-8s", FG_STR_ARG(view.service), FG_STR_ARG(view.url),
+		    view.service.len + view.url.len < 39 ? 39 - (int)(view.service.len + view.url.len) : 0, "",
+		    state_word(view.state));
+		add_breaker_text(out, &view);
+		fg_buf_printf(out, " %10llu %10llu %10llu\n", (unsigned long long)get_in_flight(&view),
 		    (unsigned long long)get_requests(&view), (unsigned long long)get_failures(&view));
 	}
+}
+
+static void
+add_breaker_json(struct fg_buf *out, const struct view *view)
+{
+	fg_buf_printf(out, "\"breaker\":\"%s\",\"breaker_wait_ms\":%llu,\"breaker_opened\":%llu", breaker_word(view->state),
+	    (unsigned long long)wait_ms(view), (unsigned long long)get_opened(view));
 }
 
 void
@@ -347,15 +406,35 @@ fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *
 	bool first = true;
 
 	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
-		if (!view_take(&view, targets, stats, n) || view.url.len == 0)
+		if (!view_take(&view, targets, stats, n) || !is_listed(&view, false))
 			continue;
 		fg_buf_add(out, first ? FG_STR("{\"service\":\"") : FG_STR(",{\"service\":\""));
 		first = false;
 		fg_buf_add_json(out, view.service);
 		fg_buf_add(out, FG_STR("\",\"target\":\""));
 		fg_buf_add_json(out, view.url);
-		fg_buf_printf(out, "\",\"state\":\"%s\",\"breaker\":\"%s\",\"in_flight\":%llu,\"requests\":%llu,\"failures\":%llu}",
-		    state_word(view.state), breaker_word(view.state), (unsigned long long)get_in_flight(&view),
-		    (unsigned long long)get_requests(&view), (unsigned long long)get_failures(&view));
+		fg_buf_printf(out, "\",\"state\":\"%s\",", state_word(view.state));
+		add_breaker_json(out, &view);
+		fg_buf_printf(out, ",\"in_flight\":%llu,\"requests\":%llu,\"failures\":%llu}",
+		    (unsigned long long)get_in_flight(&view), (unsigned long long)get_requests(&view),
+		    (unsigned long long)get_failures(&view));
+	}
+}
+
+void
+fg_targets_format_breakers_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
+{
+	struct view view;
+	bool first = true;
+
+	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
+		if (!view_take(&view, targets, stats, n) || !is_listed(&view, true))
+			continue;
+		fg_buf_add(out, first ? FG_STR("{\"service\":\"") : FG_STR(",{\"service\":\""));
+		first = false;
+		fg_buf_add_json(out, view.service);
+		fg_buf_add(out, FG_STR("\","));
+		add_breaker_json(out, &view);
+		fg_buf_add_char(out, '}');
 	}
 }

@@ -25,3 +25,10 @@ tests_bench_bench_token_LDADD = tests/support/libservice.a lib/libfaregate.a $(F
 .PHONY: bench-token
 bench-token: tests/bench/bench_token
 	./tests/bench/bench_token
+
+EXTRA_PROGRAMS += tests/bench/bench_pick
+tests_bench_bench_pick_SOURCES = tests/bench/bench_pick.c
+tests_bench_bench_pick_LDADD = lib/libfaregate.a $(FG_LIBS)
+.PHONY: bench-pick
+bench-pick: tests/bench/bench_pick
+	./tests/bench/bench_pick

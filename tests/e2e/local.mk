@@ -13,6 +13,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/certificate_test.c \
 	tests/e2e/answer_test.c \
 	tests/e2e/body_test.c \
+	tests/e2e/breaker_stage.c tests/e2e/breaker_stage.h tests/e2e/breaker_test.c \
 	tests/e2e/command_test.c \
 	tests/e2e/descriptors_test.c \
 	tests/e2e/failure_test.c \

@@ -13,7 +13,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/auth_basic_test.c tests/unit/auth_client_certificate_test.c tests/unit/auth_forward_test.c \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
-	tests/unit/breaker_test.c \
+	tests/unit/breaker_test.c tests/unit/breaker_rate_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
 	tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \

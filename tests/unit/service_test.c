@@ -13,7 +13,7 @@ enum { TARGETS = 4 };
 
 #define S * (fg_usec)FG_US_PER_S
 
-static struct fg_target_state states[TARGETS];
+static struct fg_target_state states[TARGETS], whole;
 static struct fg_target targets[TARGETS];
 static struct fg_service service;
 static int64_t credit[TARGETS];
@@ -22,6 +22,8 @@ static struct fg_tried tried;
 static struct fg_pick pick;
 static unsigned in_flight[TARGETS];
 static fg_usec waits;
+static struct fg_permit permit;
+static const struct fg_breaker_pass free_pass; /* of a request that was let through while it was closed */
 
 static unsigned
 get_in_flight(void *arg, const struct fg_target *target)
@@ -39,7 +41,8 @@ given(size_t count, enum fg_balance balance)
 	memset(in_flight, 0, sizeof(in_flight));
 	memset(&tried, 0, sizeof(tried));
 	for (unsigned i = 0; i < TARGETS; i++)
-		targets[i] = (struct fg_target){.index = i, .weight = 1, .state = &states[i], .url = fg_str_from(urls[i])};
+		targets[i] = (struct fg_target){.index = i, .weight = 1, .state = &states[i], .url = fg_str_from(urls[i]),
+		    .url_hash = fg_name_hash(fg_str_from(urls[i]))};
 	service = (struct fg_service){.targets = targets, .target_count = count, .balance = balance};
 	state = (struct fg_service_state){.credit = credit};
 	pick = (struct fg_pick){
@@ -52,7 +55,7 @@ picked(void)
 {
 	const struct fg_target *target;
 
-	return fg_service_pick(&pick, &target, &waits) == FG_OK ? (char)('a' + target->index) : '?';
+	return fg_service_pick(&pick, &target, &permit, &waits) == FG_OK ? (char)('a' + target->index) : '?';
 }
 
 static const char *
@@ -124,7 +127,7 @@ no_more_than_max_connections(void)
 	CU_ASSERT_STRING_EQUAL(order(3), "bbb");
 	targets[1].max_connections = 5;
 	in_flight[1] = 7;
-	CU_ASSERT_EQUAL(fg_service_pick(&pick, &target, &waits), FG_ERR_SERVICE_UNAVAILABLE);
+	CU_ASSERT_EQUAL(fg_service_pick(&pick, &target, &permit, &waits), FG_ERR_SERVICE_UNAVAILABLE);
 	in_flight[0] = 1;
 	CU_ASSERT_EQUAL(picked(), 'a');
 }
@@ -135,22 +138,167 @@ open_breakers_are_passed_over(void)
 	static const struct fg_service_breaker breaker = {
 	    .conf = {.failures = 1, .within = 10 S, .open_for = 5 S, .open_most = 60 S}};
 	const struct fg_target *target;
+	struct fg_breaker_pass tries;
 
 	given(2, FG_BALANCE_ROUND_ROBIN);
 	service.breaker = &breaker;
-	fg_breaker_failed(&states[0].breaker, &breaker.conf, 98 S);
+	fg_breaker_failed(&states[0].breaker, &breaker.conf, free_pass, 98 S);
 	CU_ASSERT_STRING_EQUAL(order(3), "bbb");
-	fg_breaker_failed(&states[1].breaker, &breaker.conf, 99 S);
-	CU_ASSERT_EQUAL(fg_service_pick(&pick, &target, &waits), FG_ERR_BREAKER_OPEN);
+	fg_breaker_failed(&states[1].breaker, &breaker.conf, free_pass, 99 S);
+	CU_ASSERT_EQUAL(fg_service_pick(&pick, &target, &permit, &waits), FG_ERR_BREAKER_OPEN);
 	CU_ASSERT_EQUAL(waits, 3 S);
 	/* One request tries, the next does not. */
 	pick.now = 103 S;
 	CU_ASSERT_EQUAL(picked(), 'a');
+	tries = permit.target;
+	CU_ASSERT(tries.until != 0 && tries.is_first);
 	CU_ASSERT_EQUAL(fg_breaker_state(&states[0].breaker), FG_BREAKER_HALF_OPEN);
-	CU_ASSERT_EQUAL(fg_service_pick(&pick, &target, &waits), FG_ERR_BREAKER_OPEN);
+	CU_ASSERT_EQUAL(fg_service_pick(&pick, &target, &permit, &waits), FG_ERR_BREAKER_OPEN);
 	CU_ASSERT_EQUAL(waits, 1 S);
-	fg_breaker_succeeded(&states[0].breaker, &breaker.conf);
+	fg_breaker_succeeded(&states[0].breaker, &breaker.conf, tries, 103 S);
 	CU_ASSERT_STRING_EQUAL(order(2), "aa");
+}
+
+static void
+given_service_breaker(void)
+{
+	static const struct fg_service_breaker breaker = {
+	    .conf = {.failures = 1, .within = 10 S, .open_for = 5 S, .open_most = 60 S}};
+
+	memset(&whole, 0, sizeof(whole));
+	service.state = &whole;
+	service.service_breaker = &breaker;
+}
+
+/* Of all targets together: none is asked while it is open, and one request tries. */
+static void
+the_service_as_a_whole_rests(void)
+{
+	const struct fg_target *target;
+	struct fg_breaker_pass tries;
+
+	given(2, FG_BALANCE_ROUND_ROBIN);
+	given_service_breaker();
+	CU_ASSERT_EQUAL(picked(), 'a');
+	CU_ASSERT_EQUAL(permit.service.until, 0);
+	fg_breaker_failed(&whole.breaker, &service.service_breaker->conf, free_pass, 99 S);
+	CU_ASSERT_EQUAL(fg_service_pick(&pick, &target, &permit, &waits), FG_ERR_BREAKER_OPEN);
+	CU_ASSERT_EQUAL(waits, 4 S);
+	pick.now = 104 S;
+	CU_ASSERT(picked() != '?');
+	tries = permit.service;
+	CU_ASSERT(tries.until != 0 && permit.target.until == 0);
+	CU_ASSERT_EQUAL(fg_service_pick(&pick, &target, &permit, &waits), FG_ERR_BREAKER_OPEN);
+	CU_ASSERT_EQUAL(waits, 5 S);
+	fg_breaker_succeeded(&whole.breaker, &service.service_breaker->conf, tries, 104 S);
+	CU_ASSERT(picked() != '?');
+	/* No target can be had: the service's one request that may try is not used up. */
+	fg_breaker_failed(&whole.breaker, &service.service_breaker->conf, free_pass, 104 S);
+	pick.now = 109 S;
+	atomic_store(&states[0].drained, 1);
+	atomic_store(&states[1].drained, 1);
+	CU_ASSERT_EQUAL(fg_service_pick(&pick, &target, &permit, &waits), FG_ERR_SERVICE_UNAVAILABLE);
+	CU_ASSERT_EQUAL(fg_breaker_state(&whole.breaker), FG_BREAKER_OPEN);
+}
+
+/* Both are open and would let one through; the target's is given back when the service's has been taken. */
+static void
+one_that_may_not_pass_both_keeps_neither(void)
+{
+	static const struct fg_service_breaker breaker = {
+	    .conf = {.failures = 1, .within = 10 S, .open_for = 5 S, .open_most = 60 S}};
+	struct fg_breaker_pass pass;
+
+	given(2, FG_BALANCE_ROUND_ROBIN);
+	given_service_breaker();
+	service.breaker = &breaker;
+	fg_breaker_failed(&states[0].breaker, &breaker.conf, free_pass, 95 S);
+	fg_breaker_failed(&states[1].breaker, &breaker.conf, free_pass, 95 S);
+	fg_breaker_failed(&whole.breaker, &breaker.conf, free_pass, 94 S);
+	/* Until both let one through. */
+	pick.now = 98 S;
+	CU_ASSERT_EQUAL(picked(), '?');
+	CU_ASSERT_EQUAL(waits, 2 S);
+	pick.now = 100 S;
+	CU_ASSERT_EQUAL(picked(), 'a');
+	CU_ASSERT(permit.target.until != 0 && permit.service.until != 0);
+	CU_ASSERT_EQUAL(picked(), '?');
+	CU_ASSERT_EQUAL(fg_breaker_state(&states[1].breaker), FG_BREAKER_OPEN);
+	CU_ASSERT(fg_breaker_enter(&states[1].breaker, &breaker.conf, 100 S, &pass));
+}
+
+/* One of four up by all that is known: probes are no longer believed, breakers are. */
+static void
+open_breakers_count_as_down_for_panic(void)
+{
+	static const struct fg_service_breaker breaker = {
+	    .conf = {.failures = 1, .within = 10 S, .open_for = 5 S, .open_most = 60 S}};
+	static const struct fg_service_health health = {.panic = 50, .every = 3 S};
+	struct fg_breaker_pass pass;
+	unsigned counts[TARGETS];
+
+	given(4, FG_BALANCE_ROUND_ROBIN);
+	service.breaker = &breaker;
+	service.health = &health;
+	fg_health_report(&states[3].health, &(struct fg_health_conf){1, 1}, false, 1 S);
+	fg_breaker_failed(&states[0].breaker, &breaker.conf, free_pass, 99 S);
+	CU_ASSERT_STRING_EQUAL(order(4), "bcbc");
+	fg_breaker_failed(&states[1].breaker, &breaker.conf, free_pass, 99 S);
+	count(100, counts);
+	CU_ASSERT(counts[0] == 0 && counts[1] == 0 && counts[2] >= 49 && counts[3] >= 49);
+	/* One is back: half are up. */
+	pick.now = 104 S;
+	CU_ASSERT(fg_breaker_enter(&states[1].breaker, &breaker.conf, 104 S, &pass));
+	CU_ASSERT(fg_breaker_enter(&states[0].breaker, &breaker.conf, 104 S, &(struct fg_breaker_pass){0}));
+	count(100, counts);
+	CU_ASSERT(counts[0] == 0 && counts[1] == 0 && counts[2] >= 49 && counts[3] >= 49);
+	fg_breaker_succeeded(&states[1].breaker, &breaker.conf, pass, 104 S);
+	count(100, counts);
+	CU_ASSERT(counts[0] == 0 && counts[1] >= 49 && counts[2] >= 49 && counts[3] == 0);
+}
+
+struct told {
+	char text[TARGETS + 1];
+	fg_usec wait;
+};
+
+static void
+on_told(void *arg, const struct fg_target *target, enum fg_availability availability, fg_usec wait)
+{
+	struct told *told = arg;
+
+	told->text[target->index] = "+tdhof"[availability];
+	if (availability == FG_IS_OPEN)
+		told->wait = wait;
+}
+
+/* For `faregate explain`: the same answer, and nothing is changed. */
+static void
+looking_changes_nothing(void)
+{
+	static const struct fg_service_breaker breaker = {
+	    .conf = {.failures = 1, .within = 10 S, .open_for = 5 S, .open_most = 60 S}};
+	struct fg_target_state before[TARGETS];
+	struct told told = {.text = "????"};
+
+	given(4, FG_BALANCE_ROUND_ROBIN);
+	service.breaker = &breaker;
+	pick.tell = on_told;
+	pick.tell_arg = &told;
+	fg_breaker_failed(&states[0].breaker, &breaker.conf, free_pass, 99 S);
+	fg_breaker_failed(&states[3].breaker, &breaker.conf, free_pass, 90 S);
+	atomic_store(&states[1].drained, 1);
+	targets[2].max_connections = 1;
+	in_flight[2] = 1;
+	memcpy(before, states, sizeof(states));
+	CU_ASSERT_EQUAL(picked(), 'd');
+	CU_ASSERT_STRING_EQUAL(told.text, "odf+");
+	CU_ASSERT_EQUAL(told.wait, 4 S);
+	CU_ASSERT_EQUAL(permit.target.until, 0);
+	CU_ASSERT_EQUAL(memcmp(before, states, sizeof(states)), 0);
+	pick.tell = NULL;
+	CU_ASSERT_EQUAL(picked(), 'd');
+	CU_ASSERT(permit.target.until != 0);
 }
 
 static void
@@ -314,6 +462,13 @@ wrong_keys(void)
 	    "f:2:70: services.a.breaker.open-most: is shorter than open-for\n"
 	    "f:2:90: services.a.health.path: \"x\" is not a path\n"
 	    "f:2:101: services.a.health.status: expected a status, or a range of them: 200-399, found \"9-8\"\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, breaker: {requests: 5}, service-breaker: {failures: none}}}\n",
+	    "f:2:45: services.a.breaker.requests: is of no use without error-rate:\n"
+	    "f:2:87: services.a.service-breaker.failures: nothing would open it; give an error-rate: too, or a number\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, breaker: {error-rate: 0%}, service-breaker: {failures: 0, error-rate: 50}}}\n",
+	    "f:2:57: services.a.breaker.error-rate: expected a percentage from 1% to 100%, found \"0%\"\n"
+	    "f:2:90: services.a.service-breaker.failures: \"0\" is out of range; expected a whole number from 1 to 10000, or none\n"
+	    "f:2:105: services.a.service-breaker.error-rate: expected a percentage from 1% to 100%, found \"50\"\n");
 }
 
 static void
@@ -322,7 +477,8 @@ what_keys_make(void)
 	struct loaded *l = config_load("version: 1\n"
 	                               "services:\n"
 	                               "  a: {targets: [{url: http://x, max-connections: 7}, http://y], balance: hash, retry: {},\n"
-	                               "    breaker: {on: [timeout, 500]}, health: {path: /h, status: [200, 300-399]}}\n"
+	                               "    breaker: {on: [timeout, 500]}, health: {path: /h, status: [200, 300-399]},\n"
+	                               "    service-breaker: {failures: none, error-rate: 30%, on: [501]}}\n"
 	                               "  b: http://z\n");
 	const struct fg_service *a, *b;
 
@@ -339,9 +495,13 @@ what_keys_make(void)
 	CU_ASSERT_EQUAL(a->retry->budget, 20);
 	CU_ASSERT(fg_failure_set_has(&a->breaker->on, FG_FAILURE_TIMEOUT) && fg_failure_set_has_status(&a->breaker->on, 500));
 	CU_ASSERT(!fg_failure_set_has(&a->breaker->on, FG_FAILURE_CONNECT) && !fg_failure_set_has_status(&a->breaker->on, 503));
+	CU_ASSERT(a->breaker->conf.failures == 5 && a->breaker->conf.error_rate == 0);
+	CU_ASSERT(a->service_breaker->conf.failures == 0 && a->service_breaker->conf.error_rate == 30);
+	CU_ASSERT_EQUAL(a->service_breaker->conf.requests, 20);
+	CU_ASSERT(fg_failure_is_status(a, 500) && fg_failure_is_status(a, 501) && !fg_failure_is_status(a, 505));
 	CU_ASSERT_EQUAL(a->health->status_count, 2);
 	CU_ASSERT(a->health->statuses[1].from == 300 && a->health->statuses[1].to == 399);
-	CU_ASSERT(b->retry == NULL && b->breaker == NULL && b->health == NULL);
+	CU_ASSERT(b->retry == NULL && b->breaker == NULL && b->service_breaker == NULL && b->health == NULL);
 	CU_ASSERT_PTR_NOT_NULL(b->targets[0].state);
 	config_end(l);
 }
@@ -355,6 +515,10 @@ suite_service(void)
 	ADD_TEST(suite, who_is_not_available_gets_nothing);
 	ADD_TEST(suite, no_more_than_max_connections);
 	ADD_TEST(suite, open_breakers_are_passed_over);
+	ADD_TEST(suite, the_service_as_a_whole_rests);
+	ADD_TEST(suite, one_that_may_not_pass_both_keeps_neither);
+	ADD_TEST(suite, open_breakers_count_as_down_for_panic);
+	ADD_TEST(suite, looking_changes_nothing);
 	ADD_TEST(suite, the_idler_of_two);
 	ADD_TEST(suite, the_same_for_the_same);
 	ADD_TEST(suite, nobody_has_more_than_his_share);

@@ -15,6 +15,8 @@
 #include "unit/prometheus.h"
 #include "unit/unit.h"
 
+#define HOUR (3600 * (fg_usec)FG_US_PER_S)
+
 /* A configuration of one service with two targets. */
 struct scene {
 	struct fg_config config;
@@ -359,7 +361,7 @@ what_is_shown(void)
 	fg_buf_reset(&out);
 	CU_ASSERT(fg_stats_format_text(stats, 0, &out));
 	*fg_buf_reserve(&out, 1) = '\0';
-	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders                                            2         1/6         1/9          0          5\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders                                            2         1/6         1/9          0          5 none          "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders http://127.0.0.1:4000             drained  none"));
 	/* What the configuration no longer has. */
 	CU_ASSERT_PTR_NULL(strstr(out.p, "4001"));
@@ -375,6 +377,97 @@ what_is_shown(void)
 	fg_stats_close(stats, false);
 }
 
+static double
+metric_of(const struct fg_buf *out, const char *name, const char *labels)
+{
+	char series[160];
+
+	snprintf(series, sizeof(series), "%s{service=\"orders\"%s}", name, labels);
+	return prometheus_value(fg_buf_str(out), series);
+}
+
+/* Of targets and of the service as a whole; the time left is that of the clock. */
+static void
+breakers_are_shown(void)
+{
+	static const struct fg_service_breaker breaker = {.conf = {.failures = 1, .within = FG_US_PER_S,
+	    .open_for = HOUR, .open_most = HOUR}};
+	const struct fg_breaker_pass many = {0};
+	struct fg_breaker_pass tries;
+	struct fg_targets *targets;
+	struct fg_stats *stats;
+	struct scene scene;
+	struct fg_buf out;
+	fg_usec now = fg_clock_mono();
+
+	scene_init(&scene, FG_STR("http://127.0.0.1:4001"));
+	scene.service.breaker = scene.service.service_breaker = &breaker;
+	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
+	fg_stats_show_targets(stats, targets);
+	fg_targets_attach(targets, &scene.config, 1);
+	fg_breaker_failed(&scene.targets[0].state->breaker, &breaker.conf, many, now);
+	fg_breaker_failed(&scene.targets[1].state->breaker, &breaker.conf, many, now);
+	CU_ASSERT(fg_breaker_enter(&scene.targets[1].state->breaker, &breaker.conf, now + HOUR, &tries));
+	fg_breaker_failed(&scene.service.state->breaker, &breaker.conf, many, now);
+	atomic_store(&scene.service.state->opened, 3);
+	fg_buf_init(&out, 1 << 20);
+	CU_ASSERT(fg_stats_format_prometheus(stats, 0, &out));
+	CU_ASSERT_EQUAL(metric_of(&out, "faregate_target_breaker_state", ",target=\"http://127.0.0.1:4000\""), 2);
+	CU_ASSERT_EQUAL(metric_of(&out, "faregate_target_breaker_state", ",target=\"http://127.0.0.1:4001\""), 1);
+	CU_ASSERT_EQUAL(metric_of(&out, "faregate_service_breaker_state", ""), 2);
+	CU_ASSERT_EQUAL(metric_of(&out, "faregate_service_breaker_opened_total", ""), 3);
+	fg_buf_reset(&out);
+	CU_ASSERT(fg_stats_format_text(stats, 0, &out));
+	*fg_buf_reserve(&out, 1) = '\0';
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders http://127.0.0.1:4000             up       open 3600s "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders http://127.0.0.1:4001             up       half-open 7200s"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "          -          0          0 open 3600s    \n"));
+	fg_buf_reset(&out);
+	CU_ASSERT(fg_stats_format_json(stats, 0, &out));
+	CU_ASSERT(json_is_valid(fg_buf_str(&out)));
+	*fg_buf_reserve(&out, 1) = '\0';
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"breaker\":\"half-open\",\"breaker_wait_ms\":"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"service_breakers\":[{\"service\":\"orders\",\"breaker\":\"open\",\"breaker_wait_ms\":"));
+	/* Without one nothing is said of the service. */
+	scene.service.service_breaker = NULL;
+	fg_targets_attach(targets, &scene.config, 1);
+	fg_buf_reset(&out);
+	CU_ASSERT(fg_stats_format_json(stats, 0, &out));
+	*fg_buf_reserve(&out, 1) = '\0';
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"service_breakers\":[]"));
+	fg_buf_fini(&out);
+	fg_targets_close(targets, false);
+	fg_stats_close(stats, false);
+}
+
+/* What `faregate explain` does with the file of a running pool. */
+static void
+a_reader_points_to_what_is_there(void)
+{
+	struct fg_targets *targets, *reader;
+	struct scene scene, other;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/faregate-targets-test-%d.targets", (int)getpid());
+	unlink(path);
+	scene_init(&scene, FG_STR("http://127.0.0.1:4001"));
+	scene_init(&other, FG_STR("http://127.0.0.1:4002"));
+	CU_ASSERT_EQUAL_FATAL(fg_targets_join(&targets, path, 3), FG_OK);
+	fg_targets_attach(targets, &scene.config, 1);
+	atomic_store(&scene.targets[0].state->drained, 1);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_open(&reader, path), FG_OK);
+	CU_ASSERT_EQUAL(fg_targets_point(reader, &other.service), 2);
+	CU_ASSERT_EQUAL(atomic_load(&other.targets[0].state->drained), 1);
+	CU_ASSERT_EQUAL(other.targets[0].number, scene.targets[0].number);
+	CU_ASSERT_EQUAL(other.service.number, scene.service.number);
+	/* The pool does not know this one yet. */
+	CU_ASSERT_PTR_EQUAL(other.targets[1].state, &other.own[1]);
+	CU_ASSERT_EQUAL(other.targets[1].number, -1);
+	fg_targets_close(reader, false);
+	fg_targets_close(targets, true);
+}
+
 void
 suite_targets(void)
 {
@@ -388,4 +481,6 @@ suite_targets(void)
 	ADD_TEST(suite, a_dead_worker_has_nothing_in_flight);
 	ADD_TEST(suite, the_file_is_joined_and_read);
 	ADD_TEST(suite, what_is_shown);
+	ADD_TEST(suite, breakers_are_shown);
+	ADD_TEST(suite, a_reader_points_to_what_is_there);
 }

@@ -5,6 +5,7 @@
 #include "core/stats.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -134,19 +135,17 @@ worker_clear(struct fg_stats_worker *worker)
 	atomic_store(&worker->is_spawned, 0);
 }
 
-/* By the pid first: of one that is killed here it is seen that it is no more. */
+/*
+ * Whose pid stands in it, or with a minus who buries the one that it was, has the slot to itself, until it writes 0: so of one
+ * that is killed at any point it is seen that it is no more.
+ */
 static bool
 slot_take(struct fg_stats_worker *worker)
 {
 	int32_t nobody = 0;
 
-	if (atomic_load(&worker->state) != FG_WORKER_FREE || !atomic_compare_exchange_strong(&worker->pid, &nobody, getpid()))
+	if (!atomic_compare_exchange_strong(&worker->pid, &nobody, getpid()))
 		return false;
-	/* Another had it in between, and is about to give it back. */
-	if (atomic_load(&worker->state) != FG_WORKER_FREE) {
-		atomic_store(&worker->pid, 0);
-		return false;
-	}
 	worker_clear(worker);
 	atomic_store(&worker->state, FG_WORKER_STARTING);
 	return true;
@@ -202,6 +201,8 @@ fg_stats_worker_enrol(struct fg_stats *stats, fg_usec wall)
 static bool
 is_dead(const struct fg_stats *stats, const struct fg_stats_worker *worker, pid_t pid)
 {
+	if (pid < 0)
+		return fg_process_is_gone(-pid, 0);
 	if (atomic_load(&worker->is_spawned) == 0 && has_supervisor(stats))
 		return false;
 	return fg_process_is_gone(pid, atomic_load(&worker->born));
@@ -214,12 +215,14 @@ fg_stats_free_dead(struct fg_stats *stats, struct fg_stats_death *death)
 		struct fg_stats_worker *worker = fg_stats_worker(stats, death->next++);
 		int32_t pid = atomic_load(&worker->pid);
 
-		if (pid == 0 || !is_dead(stats, worker, pid))
+		if (pid == 0 || !is_dead(stats, worker, pid) || !atomic_compare_exchange_strong(&worker->pid, &pid, -getpid()))
 			continue;
-		/* The pid tells two that find the same dead worker apart. */
-		if (!atomic_compare_exchange_strong(&worker->pid, &pid, 0) || atomic_load(&worker->state) == FG_WORKER_FREE)
+		if (atomic_load(&worker->state) == FG_WORKER_FREE) {
+			/* It had not begun, or was giving the slot back. */
+			atomic_store(&worker->pid, 0);
 			continue;
-		death->pid = pid;
+		}
+		death->pid = abs(pid);
 		death->in_flight = atomic_load(&worker->in_flight);
 		death->connections = atomic_load(&worker->connections);
 		fg_stats_add(stats, FG_COUNT_WORKER_DEATHS, 1);
@@ -247,8 +250,8 @@ fg_stats_worker_free(struct fg_stats *stats, unsigned slot)
 	if (slot == FG_STATS_MAX_WORKERS - 1)
 		return;
 	worker_clear(worker);
-	atomic_store(&worker->pid, 0);
 	atomic_store(&worker->state, FG_WORKER_FREE);
+	atomic_store(&worker->pid, 0);
 }
 
 struct fg_stats_worker *

@@ -38,7 +38,7 @@ struct fg_stats_series {
 enum fg_worker_state { FG_WORKER_FREE, FG_WORKER_STARTING, FG_WORKER_RUNNING, FG_WORKER_DRAINING };
 
 struct fg_stats_worker {
-	_Atomic int32_t pid;         /* 0: not known yet */
+	_Atomic int32_t pid;         /* 0: the slot is free; negative: of who clears up behind its worker */
 	_Atomic uint32_t state;      /* enum fg_worker_state */
 	_Atomic uint64_t generation; /* of its configuration */
 	_Atomic int64_t started;     /* wall clock */

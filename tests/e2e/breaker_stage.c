@@ -43,7 +43,8 @@ static const struct {
     {"one", "breaker: {failures: 1, open-for: 1s}"},
     {"backoff", "breaker: {failures: 1, open-for: 100ms, open-most: 400ms}"},
     {"killed", "breaker: {failures: 1, open-for: 1s}"},
-    {"left", "breaker: {failures: 1, open-for: 3s}"},
+    {"left", "breaker: {failures: 1, open-for: 6s}"},
+    {"again", "service-breaker: {failures: 1, open-for: 300ms}"},
     {"told", "breaker: {failures: 1, open-for: 60s}"},
     {"resets", "breaker: {failures: 1, open-for: 60s, on: reset}, service-breaker: {failures: 1, open-for: 60s, on: reset}"},
     {"hangs", "response-timeout: 1500ms, breaker: {failures: 1, open-for: 60s, on: timeout},"
@@ -66,7 +67,7 @@ add_services(char *services, size_t services_size, char *routes, size_t routes_s
 		}
 		s += (size_t)snprintf(services + s, services_size - s,
 		    "  whole%d: {targets: [\"http://127.0.0.1:%d\", \"http://127.0.0.1:%d\"],\n"
-		    "    service-breaker: {failures: 4, within: 60s, open-for: 1s}}\n"
+		    "    service-breaker: {failures: 4, within: 60s, open-for: 60s}}\n"
 		    "  dead%d: {targets: \"http://127.0.0.1:%d\", breaker: {failures: 1, open-for: 60s, on: connect},\n"
 		    "    service-breaker: {failures: 1, open-for: 60s, on: connect}}\n"
 		    "  some%d: {targets: [\"http://127.0.0.1:%d\", \"http://127.0.0.1:%d\", \"http://127.0.0.1:%d\"],\n"

@@ -10,7 +10,7 @@
 
 #include "e2e/e2e.h"
 
-enum { WORKERS = 4, LEASE_MS = 1000, LEFT_MS = 3000, NO_STATUS = 0, RESET = -1 };
+enum { WORKERS = 4, LEASE_MS = 1000, LEFT_MS = 6000, NO_STATUS = 0, RESET = -1 };
 
 /* A status; NO_STATUS: waits at the gate, then 200; RESET. */
 extern _Atomic int said;

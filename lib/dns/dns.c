@@ -4,6 +4,15 @@
 #include "base/assert.h"
 #include "dns/dns_internal.h"
 
+bool
+fg_dns_set_has(const struct fg_dns_set *set, const struct fg_ip *ip)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (memcmp(&set->ips[i], ip, sizeof(*ip)) == 0)
+			return true;
+	return false;
+}
+
 #ifndef FG_CARES
 
 bool
@@ -78,7 +87,7 @@ fg_dns_wait_cancel(struct fg_dns_wait *wait)
 
 enum { BUCKETS = 1024, TOLD_BYTES = 512 };
 
-/* Since it was last used: so long a name is looked up again and again. */
+/* Since it was last used: so long a name that has addresses is looked up again and again. */
 #define MOST_IDLE (600 * (fg_usec)FG_US_PER_S)
 
 struct fg_dns_name {
@@ -174,15 +183,6 @@ tell_all(struct fg_dns_name *name)
 }
 
 /* ---- what a lookup came to */
-
-bool
-fg_dns_set_has(const struct fg_dns_set *set, const struct fg_ip *ip)
-{
-	for (size_t i = 0; i < set->count; i++)
-		if (memcmp(&set->ips[i], ip, sizeof(*ip)) == 0)
-			return true;
-	return false;
-}
 
 /* The order tells nothing: servers shuffle. */
 static bool
@@ -353,7 +353,7 @@ on_timer(struct fg_timer *timer, void *arg)
 	}
 	if (now < due_at(name))
 		arm(name);
-	else if (now - name->used <= MOST_IDLE)
+	else if (now < name->kept_until && now - name->used <= MOST_IDLE)
 		look_up(name, true);
 }
 

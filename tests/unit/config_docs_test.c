@@ -54,6 +54,22 @@ replace_all(struct fg_buf *text, const char *what, const char *with)
 	*text = made;
 }
 
+/* Drops what a program without c-ares refuses. */
+static void
+drop_dns(struct fg_buf *text)
+{
+	struct fg_str all = fg_buf_str(text);
+	size_t from = 0, to;
+
+	while (!fg_str_starts_with(fg_str_slice(all, from, all.len), FG_STR("\ndns:")))
+		from++;
+	for (to = from + 1; all.p[to] != '\n' || all.p[to + 1] == ' ' || all.p[to + 1] == '#'; to++)
+		continue;
+	memmove(text->p + from, text->p + to, text->len - to);
+	text->len -= to - from;
+	*fg_buf_reserve(text, 1) = '\0';
+}
+
 /*
  * With every line taken into use: "#key" and "#  key" lose the "#", "# words" stay a comment. Users, groups and files of this machine
  * stand in for those of the example.
@@ -81,6 +97,8 @@ read_example(void)
 	replace_all(&text, "user: faregate", "user: root");
 	replace_all(&text, "www-data", "root");
 	replace_all(&text, "/etc/faregate/tls/", "");
+	if (!fg_dns_is_built())
+		drop_dns(&text);
 	return text;
 }
 

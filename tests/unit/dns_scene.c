@@ -59,6 +59,12 @@ dns_scene_close(void)
 	dns_server_stop(dns_scene.server);
 }
 
+void
+dns_scene_pass(fg_usec span)
+{
+	dns_scene.clock.mono += span;
+}
+
 /* ---- waiting */
 
 void
@@ -125,6 +131,17 @@ need(const char *host)
 	return waiter.found;
 }
 
+void
+need_at_last(const char *host)
+{
+	unsigned tries = 0;
+
+	while (!need(host)) {
+		CU_ASSERT_FATAL(++tries < 100);
+		dns_scene_pass(SECONDS(2));
+	}
+}
+
 bool
 is_known(const char *host, const char *addresses)
 {
@@ -169,8 +186,3 @@ wait_lookups(unsigned count_so_far)
 	turn_until(has_counted, &count_so_far);
 }
 
-void
-dns_scene_pass(fg_usec span)
-{
-	dns_scene.clock.mono += span;
-}

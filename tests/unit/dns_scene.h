@@ -49,6 +49,11 @@ void turn_until(bool (*check)(const void *arg), const void *arg);
 struct fg_dns_name *name(const char *host);
 /* As a call does: uses it, or waits. */
 bool need(const char *host);
+/*
+ * The same until it is found, with the clock going on between lookups: where the timeout is short, an answer may come too late
+ * on a busy machine.
+ */
+void need_at_last(const char *host);
 /* Its addresses are these, in this order, whether they may be used or not. */
 bool is_known(const char *host, const char *addresses);
 /* Until a.test has other addresses for the nth time; until so many lookups have come to an end. */

@@ -68,7 +68,7 @@ fg_site_note_end(struct fg_call *call)
 	if (call->site == NULL || call->times.reused)
 		return;
 	call->site->turn++;
-	call->site->turns = true;
+	call->site->turns = fg_dns_set(call->site->name)->count > 1;
 }
 
 /* ---- connections to addresses that are gone */
@@ -89,8 +89,10 @@ leave_gone(const struct fg_site *site, const struct fg_dns_set *set)
 
 		if (sock == NULL || sock->site != site || goes_to_one_of(sock, set))
 			continue;
-		if (sock->calls == NULL)
+		if (sock->calls == NULL && sock->is_framed)
 			(void)shutdown(sock->fd, SHUT_RDWR);
+		else if (sock->calls == NULL)
+			fg_reuse_give_up(sock);
 		for (struct fg_call *call = sock->calls; call != NULL; call = call->socket_next)
 			fg_call_forbid_reuse(call);
 	}

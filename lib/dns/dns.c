@@ -366,11 +366,11 @@ use_due(struct fg_dns_name *name, fg_usec now)
 	/* One that was not used for long is not refreshed: whoever needs it then waits, rather than ask an address of long ago. */
 	if (!name->is_looking && now >= name->failed_until)
 		look_up(name, is_fresh || name->is_failing);
-	if (is_fresh)
+	if (is_fresh || (is_kept && name->is_background))
 		return true;
-	if (now < name->failed_until || name->is_background)
+	if (now < name->failed_until)
 		return is_kept;
-	if (name->is_overdue) { /* of an earlier wait; this one has its own */
+	if (name->is_overdue) { /* for those who waited before; this wait has its own deadline */
 		name->is_overdue = false;
 		fg_timer_start(&name->timer, name->dns->spec.conf->timeout);
 	}

@@ -145,7 +145,12 @@ init_channel(struct fg_resolver *resolver, int servers)
 	struct ares_options options = {.timeout = try_milliseconds(resolver, servers), .tries = TRIES, .sock_state_cb = on_socket,
 	    .sock_state_cb_data = resolver};
 
-	return ares_init_options(&resolver->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+	int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+
+#ifdef ARES_OPT_QUERY_CACHE
+	mask |= ARES_OPT_QUERY_CACHE; /* none: what stands for how long is decided in dns.c */
+#endif
+	return ares_init_options(&resolver->channel, &options, mask);
 }
 
 static int

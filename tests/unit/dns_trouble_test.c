@@ -123,6 +123,32 @@ a_wait_has_an_end(void)
 	dns_scene_close();
 }
 
+/* c-ares may be at an old question still: whoever comes once the failure has stood long enough is not told of that. */
+static void
+each_wait_has_a_deadline_of_its_own(void)
+{
+	struct waiter waiter = {.told = 0};
+
+	dns_scene_open();
+	dns_scene.conf.timeout = SECONDS(3); /* for c-ares */
+	dns_scene_start();
+	dns_scene.conf.timeout = SECONDS(1) / 20;
+	dns_server_all(dns_scene.server, DNS_SILENT);
+	CU_ASSERT(!need("a.test"));
+	dns_scene_pass(SECONDS(3));
+	dns_scene.conf.timeout = SECONDS(30);
+	CU_ASSERT(!fg_dns_use(name("a.test")));
+	fg_dns_wait_start(&waiter.wait, name("a.test"), tell, &waiter);
+	for (int i = 0; i < 3; i++)
+		fg_loop_turn(dns_scene.loop, false);
+	CU_ASSERT_EQUAL(waiter.told, 0);
+	dns_server_all(dns_scene.server, DNS_SAYS);
+	dns_server_say(dns_scene.server, "a.test", "127.0.0.1", 60);
+	turn_until(was_told, &waiter);
+	need_at_last("a.test");
+	dns_scene_close();
+}
+
 /* It has come, or by now it does not any more: on a busy machine c-ares may have asked for the last time before it could. */
 static bool
 is_here_or_never(const void *arg)
@@ -241,6 +267,7 @@ suite_dns_trouble(void)
 	ADD_TEST(suite, keeps_its_addresses_while_the_server_is_silent);
 	ADD_TEST(suite, a_name_long_unused_is_waited_for);
 	ADD_TEST(suite, a_wait_has_an_end);
+	ADD_TEST(suite, each_wait_has_a_deadline_of_its_own);
 	ADD_TEST(suite, a_late_answer_is_welcome);
 	ADD_TEST(suite, what_was_cut_off_is_asked_for_over_tcp);
 	ADD_TEST(suite, garbage_is_a_failure);

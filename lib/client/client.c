@@ -299,6 +299,9 @@ on_io(struct fg_io *io, unsigned ready, void *arg)
 
 	if (sock->wanted) {
 		run(client, fd, (ready & FG_IO_READ ? CURL_CSELECT_IN : 0) | (ready & FG_IO_WRITE ? CURL_CSELECT_OUT : 0));
+	} else if (!(ready & FG_IO_READ)) {
+		/* A response was there before libcurl had to wait for it: that there is room for a request still says nothing. */
+		fg_io_watch(io, fd, FG_IO_READ);
 	} else {
 		/* Both sides paused, or idle: it was closed, or says what nobody asked for. Either way it has had its day. */
 		fg_io_stop(io);

@@ -209,8 +209,13 @@ log_addresses(const struct fg_dns_name *name)
 			break;
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s" FG_STR_FMT, len == 0 ? "" : " ", FG_STR_ARG(ip));
 	}
-	FG_LOG(name->dns->spec.log, INFO, "dns", "name has other addresses", FG_F_CSTR("name", name->host),
-	    FG_F_STR("addresses", ((struct fg_str){text, len})));
+	/* The first ones are no change: each worker looks up each name once. */
+	if (name->set.version == 1)
+		FG_LOG(name->dns->spec.log, DEBUG, "dns", "name has addresses", FG_F_CSTR("name", name->host),
+		    FG_F_STR("addresses", ((struct fg_str){text, len})));
+	else
+		FG_LOG(name->dns->spec.log, INFO, "dns", "name has other addresses", FG_F_CSTR("name", name->host),
+		    FG_F_STR("addresses", ((struct fg_str){text, len})));
 }
 
 static void

@@ -73,7 +73,7 @@ refused_without_cares(void)
 void
 suite_config_dns(void)
 {
-	CU_pSuite suite = CU_add_suite("configuration of names", NULL, NULL);
+	CU_pSuite suite = CU_add_suite("configuration of names", config_folder_make, config_folder_remove);
 
 	ADD_TEST(suite, defaults);
 	if (!fg_dns_is_built()) {

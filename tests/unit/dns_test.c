@@ -12,7 +12,7 @@ a_name_is_looked_up_once(void)
 		CU_ASSERT(fg_dns_use(name("A.Test")));
 	CU_ASSERT_EQUAL(dns_server_asked(dns_scene.server, "a.test"), 1);
 	CU_ASSERT_EQUAL(dns_scene.counts[FG_DNS_FOUND], 1);
-	CU_ASSERT(strstr(dns_scene.line, "name=a.test addresses=127.0.0.1") != NULL);
+	CU_ASSERT_EQUAL(dns_scene.lines, 0);
 	dns_scene_close();
 }
 
@@ -69,6 +69,7 @@ before_its_ttl_has_passed_it_is_looked_up_again(void)
 	wait_version(2);
 	CU_ASSERT(is_known("a.test", "127.0.0.2"));
 	CU_ASSERT_EQUAL(dns_server_asked(dns_scene.server, "a.test"), 2);
+	CU_ASSERT(strstr(dns_scene.line, "info dns: name has other addresses: name=a.test addresses=127.0.0.2") != NULL);
 	dns_scene_close();
 }
 

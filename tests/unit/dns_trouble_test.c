@@ -233,6 +233,12 @@ one_family_is_enough(void)
 	dns_scene_close();
 }
 
+static bool
+was_asked(const void *arg)
+{
+	return dns_server_asked((struct dns_server *)(uintptr_t)arg, "a.test") > 0;
+}
+
 static void
 the_next_server_is_asked_when_one_is_silent(void)
 {
@@ -248,7 +254,7 @@ the_next_server_is_asked_when_one_is_silent(void)
 	dns_scene_start();
 	dns_server_say(dns_scene.server, "a.test", "127.0.0.1", 60);
 	need_at_last("a.test");
-	CU_ASSERT(dns_server_asked(silent, "a.test") > 0);
+	turn_until(was_asked, silent); /* it may come to reading the question long after the other has answered */
 	dns_scene_close();
 	dns_server_stop(silent);
 }

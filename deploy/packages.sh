@@ -1,7 +1,7 @@
 # Sourced by demo.sh and tests/run.sh: installs Debian packages that are missing, and starts none of their services.
 
 # What building takes.
-BUILD_PACKAGES="autoconf automake gcc libc6-dev make pkg-config libcurl4-openssl-dev libev-dev libfcgi-dev libhiredis-dev
+BUILD_PACKAGES="autoconf automake gcc libc6-dev make pkg-config libc-ares-dev libcurl4-openssl-dev libev-dev libfcgi-dev libhiredis-dev
 	libjansson-dev libjemalloc-dev libjwt-dev libpcre2-dev libssl-dev libyaml-dev libcunit1-dev"
 
 # need_packages NAME...

@@ -268,10 +268,12 @@ fg_cgi_run(const struct fg_config *config, const struct fg_pool_memory *memory, 
 	struct fg_stats *stats = memory == NULL ? NULL : memory->stats;
 	struct fg_log log = {.level = config->log_level};
 	struct cgi cgi = {.loop = fg_loop_new()};
+	struct fg_dns *dns = fg_config_open_dns(config, cgi.loop, &log, stats);
 	struct fg_client *client = fg_client_new(cgi.loop, 1, FG_US_PER_S);
 	struct fg_access_log *access_log = NULL;
 	struct fg_gateway gw;
 
+	fg_client_use_dns(client, dns);
 	fg_gateway_init(&gw, config, cgi.loop, client, &log);
 	/* The web server has a log of its own; an access log that this user may not write to is no reason to refuse. */
 	if (fg_access_log_new(&access_log, &config->access_log, stats) != FG_OK)
@@ -285,6 +287,7 @@ fg_cgi_run(const struct fg_config *config, const struct fg_pool_memory *memory, 
 	/* While the loop still catches TERM, which lighttpd sends as soon as it has the whole answer. */
 	fg_access_log_free(access_log);
 	fg_client_free(client);
+	fg_dns_free(dns);
 	fg_loop_free(cgi.loop);
 	return cgi.broken ? FG_EXIT_ENVIRONMENT : FG_EXIT_OK;
 }

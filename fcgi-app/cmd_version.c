@@ -6,6 +6,7 @@
 #include "client/client.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/options.h"
+#include "dns/dns.h"
 #include "redis/redis.h"
 #include "token/alg.h"
 
@@ -50,8 +51,8 @@ format_verifiers(struct fg_buf *out)
 static void
 format_text(struct fg_buf *out)
 {
-	fg_buf_printf(out, "faregate " PACKAGE_VERSION "\nclient     %s\nredis      %s\ntokens     ", fg_client_version(),
-	    fg_redis_version());
+	fg_buf_printf(out, "faregate " PACKAGE_VERSION "\nclient     %s\nredis      %s\nnames      %s\ntokens     ", fg_client_version(),
+	    fg_redis_version(), fg_dns_is_built() ? fg_dns_version() : "libcurl");
 	format_verifiers(out);
 	fg_buf_printf(out, "\nallocator  " FG_ALLOCATOR "\nconfig     %s\n", FG_SYSCONFDIR "/faregate.yaml");
 }
@@ -72,6 +73,10 @@ format_json(struct fg_buf *out)
 	fg_buf_add_char(out, ',');
 	add_member(out, "client", fg_str_from(fg_client_version()));
 	fg_buf_printf(out, ",\"http2\":%s,", fg_client_has_http2() ? "true" : "false");
+	if (fg_dns_is_built()) {
+		add_member(out, "dns", fg_str_from(fg_dns_version()));
+		fg_buf_add_char(out, ',');
+	}
 	add_member(out, "redis", fg_str_from(fg_redis_version()));
 	fg_buf_printf(out, ",\"redis_tls\":%s,\"tokens\":{", fg_redis_has_tls() ? "true" : "false");
 	for (int alg = 0; alg < FG_ALG_COUNT; alg++) {

@@ -32,6 +32,7 @@ enum {
 struct worker {
 	const struct fg_worker_spec *spec;
 	struct fg_loop *loop;
+	struct fg_dns *dns;
 	struct fg_client *client;
 	struct fg_log log;
 	struct fg_log_sink *log_sink;
@@ -193,7 +194,9 @@ fg_worker_run(const struct fg_worker_spec *spec)
 		return FG_EXIT_ENVIRONMENT;
 	}
 	worker.loop = fg_loop_new();
+	worker.dns = fg_config_open_dns(spec->config, worker.loop, &worker.log, spec->memory->stats);
 	worker.client = fg_client_new(worker.loop, MOST_IDLE_CONNECTIONS, MOST_IDLE_US);
+	fg_client_use_dns(worker.client, worker.dns);
 	fg_gateway_init(&worker.gw, spec->config, worker.loop, worker.client, &worker.log);
 	worker.gw.access_log = access_log;
 	worker.gw.stats = spec->memory->stats;
@@ -210,6 +213,7 @@ fg_worker_run(const struct fg_worker_spec *spec)
 	fg_probes_stop(probes);
 	fg_gateway_fini(&worker.gw);
 	fg_client_free(worker.client);
+	fg_dns_free(worker.dns);
 	fg_loop_free(worker.loop);
 	fg_access_log_free(access_log);
 	fg_log_sink_free(worker.log_sink);

@@ -155,6 +155,8 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	/* the service is at fault */ \
 	X(SERVICE_UNREACHABLE, "service_unreachable", 502, WARN, "Service unreachable", \
 	    "The service behind this route does not accept connections.") \
+	X(SERVICE_NAME_UNRESOLVED, "service_name_unresolved", 502, WARN, "Service's name not found", \
+	    "The host name of the service behind this route has no address at the moment.") \
 	X(SERVICE_TLS_FAILED, "service_tls_failed", 502, WARN, "Service not trusted", \
 	    "The TLS connection to the service behind this route could not be established and verified.") \
 	X(SERVICE_CONNECT_TIMEOUT, "service_connect_timeout", 504, WARN, "Service not reached in time", \

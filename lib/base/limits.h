@@ -36,6 +36,11 @@
 #define FG_MAX_SALVAGE_BYTES (128 * 1024) /* of an answer that came while the body was sent in vain: 502 */
 #define FG_MAX_INTERIM_RESPONSES 16            /* 1xx before the answer: 502 */
 
+/* ---- names of services, each worker */
+#define FG_MAX_DNS_NAMES 65536    /* that are remembered; others libcurl resolves by itself */
+#define FG_MAX_DNS_ADDRESSES 32   /* of one name; more are left out */
+#define FG_MAX_DNS_SERVERS 8      /* that the configuration names */
+
 /* ---- Redis, each worker */
 #define FG_MAX_REDIS_QUERIES 8192                /* in flight, answered late ones among them: store_unavailable */
 #define FG_MAX_REDIS_QUERY_BYTES (64 * 1024)     /* keys and arguments of one query: store_error */

@@ -314,6 +314,7 @@ fg_call_new(struct fg_client *client, const struct fg_endpoint *endpoint)
 	FG_ASSERT(call->easy != NULL);
 	set_up(call);
 	call->url = fg_endpoint_apply(endpoint, call->easy);
+	call->site = fg_site_get(client, endpoint);
 	return call;
 }
 
@@ -322,6 +323,7 @@ fg_call_free(struct fg_call *call)
 {
 	curl_easy_cleanup(call->easy);
 	curl_url_cleanup(call->url);
+	fg_site_forget_call(call);
 	fg_buf_fini(&call->salvage);
 	call->magic = 0;
 	free(call);

@@ -85,6 +85,7 @@ take(struct fg_client *client, const struct fg_endpoint *endpoint)
 static void
 release(struct fg_client *client, struct fg_call *call)
 {
+	fg_site_note_end(call);
 	list_remove(call);
 	fg_task_cancel(&call->resume);
 	fg_buf_fini(&call->salvage);
@@ -209,6 +210,7 @@ kick(void *arg)
 		struct fg_call *call = client->starting.first;
 
 		move(call, &client->active, FG_CALL_ACTIVE);
+		fg_site_apply(call);
 		client->depth++;
 		FG_ASSERT(curl_multi_add_handle(client->multi, call->easy) == CURLM_OK);
 		client->depth--;
@@ -297,6 +299,9 @@ on_io(struct fg_io *io, unsigned ready, void *arg)
 
 	if (sock->wanted) {
 		run(client, fd, (ready & FG_IO_READ ? CURL_CSELECT_IN : 0) | (ready & FG_IO_WRITE ? CURL_CSELECT_OUT : 0));
+	} else if (!(ready & FG_IO_READ)) {
+		/* A response was there before libcurl had to wait for it: that there is room for a request still says nothing. */
+		fg_io_watch(io, fd, FG_IO_READ);
 	} else {
 		/* Both sides paused, or idle: it was closed, or says what nobody asked for. Either way it has had its day. */
 		fg_io_stop(io);
@@ -454,10 +459,30 @@ fg_client_free(struct fg_client *client)
 	for (size_t fd = 0; fd < client->socket_size; fd++)
 		FG_ASSERT(client->sockets[fd] == NULL);
 	free(client->sockets);
+	fg_site_free_all(client);
 	fg_timer_stop(&client->timer);
 	fg_task_cancel(&client->kick);
 	free(client);
 	curl_global_cleanup();
+}
+
+static void
+on_resolved(void *arg, bool found)
+{
+	struct fg_call *call = arg;
+	struct fg_client *client = call->client;
+
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	if (!found) {
+		call->state = FG_CALL_ENDED;
+		call->ops->on_end(call->arg, FG_ERR_SERVICE_NAME_UNRESOLVED);
+		release(client, call);
+		return;
+	}
+	move(call, &client->starting, FG_CALL_STARTING);
+	fg_task_post(&client->kick);
+	if (call->ops->on_resolved != NULL)
+		call->ops->on_resolved(call->arg);
 }
 
 struct fg_call *
@@ -468,10 +493,16 @@ fg_call_start(struct fg_client *client, const struct fg_call_spec *spec, const s
 	call->ops = ops;
 	call->arg = arg;
 	fg_call_prepare(call, spec);
-	list_push(&client->starting, call);
-	call->state = FG_CALL_STARTING;
 	client->call_count++;
-	fg_task_post(&client->kick);
+	if (call->site == NULL || fg_dns_use(call->site->name)) {
+		list_push(&client->starting, call);
+		call->state = FG_CALL_STARTING;
+		fg_task_post(&client->kick);
+	} else {
+		list_push(&client->resolving, call);
+		call->state = FG_CALL_RESOLVING;
+		fg_dns_wait_start(&call->wait, call->site->name, on_resolved, call);
+	}
 	return call;
 }
 
@@ -483,6 +514,10 @@ fg_call_cancel(struct fg_call *call)
 	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
 	FG_ASSERT(call->state != FG_CALL_IDLE);
 	switch (call->state) {
+	case FG_CALL_RESOLVING:
+		fg_dns_wait_cancel(&call->wait);
+		release(client, call);
+		break;
 	case FG_CALL_STARTING:
 		release(client, call);
 		break;
@@ -502,6 +537,12 @@ fg_call_cancel(struct fg_call *call)
 	case FG_CALL_ENDED:
 		break;
 	}
+}
+
+bool
+fg_call_is_resolving(const struct fg_call *call)
+{
+	return call->state == FG_CALL_RESOLVING;
 }
 
 const char *

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct fg_dns;
 struct fg_loop;
 struct fg_client;
 struct fg_endpoint;
@@ -52,6 +53,11 @@ enum fg_err fg_endpoint_new(struct fg_endpoint **out, const struct fg_endpoint_s
  * idle to be used again, in whole seconds. The first client of a process is made before any thread that uses OpenSSL.
  */
 struct fg_client *fg_client_new(struct fg_loop *loop, size_t max_idle_connections, fg_usec max_idle);
+/*
+ * Names are resolved there from now on; without it, or with NULL, by libcurl, each on a thread of its own, and kept for a minute
+ * whatever their TTL. Before the first call. Borrowed: freed later than the client.
+ */
+void fg_client_use_dns(struct fg_client *client, struct fg_dns *dns);
 /* All calls are ended or cancelled before (asserted). The endpoints of its calls are freed later than the client. */
 void fg_client_free(struct fg_client *client);
 
@@ -96,10 +102,12 @@ struct fg_call_ops {
 	enum fg_flow (*on_send)(void *arg, char *buf, size_t size, size_t *len);
 	/* FG_OK: the response is complete (trailers dropped). Otherwise why not (SERVICE_*, or what fail_with said). */
 	void (*on_end)(void *arg, enum fg_err err);
+	/* The call waited for the addresses of its name (fg_call_is_resolving()) and goes on now. NULL: nobody asks. */
+	void (*on_resolved)(void *arg);
 };
 
 struct fg_call_times {
-	fg_usec connected;  /* from the start until connected and, with TLS, trusted; 0 on a kept-alive connection */
+	fg_usec connected;  /* from the start until resolved, connected and, with TLS, trusted; 0 on a kept-alive connection */
 	fg_usec first_byte; /* from the start until the response's first byte; 0 when none came */
 	bool reused;        /* a kept-alive connection served it */
 	bool sent;          /* something of the request may have left us */
@@ -108,6 +116,8 @@ struct fg_call_times {
 /* Never NULL: whatever goes wrong comes with on_end. ops and arg are borrowed until the call is over. */
 struct fg_call *fg_call_start(struct fg_client *client, const struct fg_call_spec *spec, const struct fg_call_ops *ops,
     void *arg);
+/* It waits for the addresses of its name, which has a deadline of its own: SERVICE_NAME_UNRESOLVED. */
+bool fg_call_is_resolving(const struct fg_call *call);
 /* on_send gave PAUSE: ask again. */
 void fg_call_resume_send(struct fg_call *call);
 /* on_body gave PAUSE: deliver again. */

@@ -6,6 +6,7 @@
  * salvage.c what a service had answered when the sending of the body failed
  * result.c  what the end of a call means
  * reuse.c   which socket a call is about to go out on, and whether a kept-alive one may be used
+ * site.c   which addresses a name has
  * endpoint.c, head.c
  */
 #ifndef FG_CLIENT_INTERNAL_H
@@ -14,6 +15,7 @@
 #include "base/buf.h"
 #include "client/client.h"
 #include "client/head.h"
+#include "dns/dns.h"
 #include "loop/loop.h"
 
 struct curl_slist;
@@ -25,6 +27,8 @@ struct curl_slist;
 struct fg_endpoint {
 	const char *url; /* "https://name:port/" */
 	const char *unix_path; /* NULL: TCP. Its connections cannot be told apart (reuse.c), so each serves one request */
+	struct fg_str name; /* to be resolved: the host that is connected to; empty: there is nothing to resolve */
+	unsigned port;      /* of it */
 	struct curl_slist *connect_to; /* with tls_name: where to, since the URL then holds the name to verify */
 	enum fg_http_version version;
 	fg_usec connect_timeout;
@@ -51,6 +55,7 @@ enum {
 
 enum fg_call_state {
 	FG_CALL_IDLE,     /* in the pool */
+	FG_CALL_RESOLVING, /* waits for the addresses of its name */
 	FG_CALL_STARTING, /* given to libcurl at the end of this turn */
 	FG_CALL_ACTIVE,   /* libcurl has it */
 	FG_CALL_DOOMED,   /* cancelled from inside libcurl; taken from it as soon as it has returned */
@@ -70,6 +75,10 @@ struct fg_call {
 	struct fg_socket *socket; /* borrowed; the connection it is on, or one it tries; NULL: none, or closed */
 	struct fg_call *socket_next, **socket_link; /* in socket->calls */
 	struct fg_task resume;
+	struct fg_site *site; /* borrowed; NULL: nothing to resolve, or libcurl does it */
+	struct fg_dns_wait wait;
+	struct curl_slist *addresses; /* owned; what libcurl was told of them last; NULL: nothing yet */
+	unsigned addresses_version;
 
 	/* what the easy handle is set to, kept from call to call */
 	enum fg_call_shape shape;
@@ -109,9 +118,23 @@ struct fg_socket {
 	bool wanted; /* by libcurl; else an idle connection, or one on which both sides are paused */
 	bool is_framed; /* HTTP/2: bytes that come have their place, whoever reads them */
 	void *tls;      /* borrowed SSL; NULL: cleartext */
+	const struct fg_site *site; /* borrowed; with remote, its address; NULL: not of a name */
+	struct fg_ip remote;
 	struct fg_call *calls; /* on it now; one at a time but for HTTP/2 */
 	uint64_t name; /* of the connection, once a request was about to go out on it; 0: none yet */
 	struct fg_socket *named_next, **named_link; /* in the client's bucket of that name */
+};
+
+/* A name and a port that calls go to; lives as long as the client. */
+struct fg_site {
+	struct fg_client *client;
+	struct fg_site *next;
+	struct fg_str host; /* of the first endpoint that names it */
+	unsigned port;
+	struct fg_dns_name *name; /* borrowed */
+	unsigned version;   /* of the addresses that its connections were compared with */
+	unsigned turn;      /* which address comes first */
+	bool turns;         /* it has moved on, and libcurl does not know yet */
 };
 
 enum { FG_POOL_BUCKETS = 64, FG_NAME_BUCKETS = 256 };
@@ -127,8 +150,10 @@ struct fg_client {
 	bool will_run;   /* it is about to be called anyway */
 	struct fg_task kick; /* gives started calls to libcurl and lets it run */
 	int depth;           /* > 0: inside libcurl */
-	struct fg_call_list starting, active, doomed, pool[FG_POOL_BUCKETS];
-	size_t call_count;   /* starting, active, doomed */
+	struct fg_call_list resolving, starting, active, doomed, pool[FG_POOL_BUCKETS];
+	struct fg_dns *dns;  /* borrowed; NULL: libcurl resolves names itself */
+	struct fg_site *sites; /* owned */
+	size_t call_count;   /* resolving, starting, active, doomed */
 	size_t pooled;
 	struct fg_socket **sockets; /* owned, by descriptor */
 	size_t socket_size;
@@ -173,6 +198,21 @@ enum fg_err fg_call_result(const struct fg_call *call, int code);
 void fg_salvage_take(struct fg_call *call);
 /* Runs the caller's callbacks for the answer kept, if it is a whole one; true: and the call is complete by it. */
 bool fg_salvage_tell(struct fg_call *call);
+
+/* ---- site.c */
+
+/* Where the endpoint's calls go; NULL: it is no name, or libcurl resolves it (there are too many). */
+struct fg_site *fg_site_get(struct fg_client *client, const struct fg_endpoint *endpoint);
+/* No call is left, no connection either. */
+void fg_site_free_all(struct fg_client *client);
+/* libcurl is about to get the call: its name's addresses, where they are others than it has. */
+void fg_site_apply(struct fg_call *call);
+/* The call goes out on a connection that was opened for it. */
+void fg_site_note_connected(struct fg_call *call, struct fg_socket *sock, const char *remote_ip);
+/* The call is over: what was asked of an address may be asked of the next. */
+void fg_site_note_end(struct fg_call *call);
+/* Frees what the call has of it; libcurl has the call no more. */
+void fg_site_forget_call(struct fg_call *call);
 
 /* ---- reuse.c */
 

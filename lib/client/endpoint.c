@@ -16,12 +16,30 @@ has_broken_h2c(void)
 	return version >= 0x075800 && version < 0x080000;
 }
 
+/*
+ * Whether it is to be resolved. What ends in a number is an address, or nothing: libcurl reads a few more forms of one than we
+ * do ("127.1", "0x7f000001").
+ */
+static bool
+is_name(struct fg_str host)
+{
+	struct fg_ip ip;
+	size_t at = host.len;
+
+	if (at > 0 && host.p[at - 1] == '.')
+		at--;
+	while (at > 0 && host.p[at - 1] != '.')
+		at--;
+	return !fg_ip_parse(&ip, host) && host.len > at && !(host.p[at] >= '0' && host.p[at] <= '9');
+}
+
 /* Reads where it is. */
 static enum fg_err
 read_url(struct fg_endpoint *endpoint, const struct fg_endpoint_spec *spec, struct fg_arena *arena)
 {
 	static const struct fg_str http = FG_STR_INIT("http://"), https = FG_STR_INIT("https://"), local = FG_STR_INIT("unix:");
 	struct fg_str host, port, name, scheme;
+	uint64_t number;
 
 	if (fg_str_starts_with(spec->url, local)) {
 		endpoint->unix_path = fg_arena_cstr(arena, fg_str_slice(spec->url, local.len, spec->url.len));
@@ -36,6 +54,10 @@ read_url(struct fg_endpoint *endpoint, const struct fg_endpoint_spec *spec, stru
 	if (!fg_host_port_split(fg_str_slice(spec->url, scheme.len, spec->url.len), &host, &port))
 		return FG_ERR_SYNTAX;
 	name = host;
+	if (is_name(host) && fg_str_to_u64(port, &number) && number <= 65535) {
+		endpoint->name = fg_arena_str(arena, host);
+		endpoint->port = (unsigned)number;
+	}
 	if (endpoint->tls && spec->tls_name.len > 0) {
 		if (!fg_is_host_name(spec->tls_name))
 			return FG_ERR_SYNTAX;

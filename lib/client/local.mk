@@ -5,4 +5,5 @@ lib_libfaregate_a_SOURCES += \
 	lib/client/reuse.c \
 	lib/client/result.c \
 	lib/client/salvage.c \
+	lib/client/site.c \
 	lib/client/head.c lib/client/head.h

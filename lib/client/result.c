@@ -37,6 +37,7 @@ fg_call_result(const struct fg_call *call, int code)
 		/* A connection that is closed in the middle of the head is no error to libcurl. */
 		return call->head.state == FG_HEAD_AT_BODY ? FG_OK : FG_ERR_SERVICE_CLOSED;
 	case CURLE_COULDNT_RESOLVE_HOST:
+		return FG_ERR_SERVICE_NAME_UNRESOLVED;
 	case CURLE_COULDNT_CONNECT:
 		return FG_ERR_SERVICE_UNREACHABLE;
 	case CURLE_OPERATION_TIMEDOUT:

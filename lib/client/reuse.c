@@ -203,6 +203,7 @@ admit_new(struct fg_call *call, const struct fg_ends *ends)
 	sock->tls = tls;
 	sock->is_framed = is_framed(call, tls);
 	give_name(sock, name_of(ends));
+	fg_site_note_connected(call, sock, ends->remote_ip);
 }
 
 bool

@@ -15,6 +15,7 @@
 #include "core/headers.h"
 #include "core/router.h"
 #include "core/service.h"
+#include "dns/dns.h"
 
 struct fg_buf;
 struct fg_conf;
@@ -25,6 +26,7 @@ struct fg_loop;
 struct fg_policies;
 struct fg_redis;
 struct fg_redis_spec;
+struct fg_stats;
 struct fg_stats_series;
 struct fg_template;
 struct fg_var;
@@ -121,6 +123,7 @@ struct fg_config {
 	size_t trusted_proxy_count;
 
 	struct fg_store_conf store;
+	struct fg_dns_conf dns;
 	struct fg_access_log_conf access_log;
 	enum fg_log_level log_level;
 
@@ -144,6 +147,10 @@ const struct fg_consumer *fg_config_consumer(const struct fg_config *config, str
 
 /* A worker's connection to the store; NULL: the configuration has none, or there is no loop. */
 struct fg_redis *fg_config_open_store(const struct fg_config *config, struct fg_loop *loop, const struct fg_log *log);
+
+/* A worker's resolver, which counts in stats (NULL: nothing is counted); NULL: this program has none, and libcurl resolves. */
+struct fg_dns *fg_config_open_dns(const struct fg_config *config, struct fg_loop *loop, const struct fg_log *log,
+    struct fg_stats *stats);
 
 /* While a configuration is read, for policies: whether it has a store that other machines share. */
 bool fg_config_has_store(const struct fg_conf *conf);

@@ -71,7 +71,7 @@ const struct fg_conf_key *fg_config_keys(struct fg_arena *arena);
 
 /* Parts of it. Base: struct fg_config, and for the sections what their names say. */
 extern const struct fg_conf_key fg_config_listen_item;
-extern const struct fg_conf_key fg_config_log_keys[], fg_config_admin_keys[], fg_config_store_keys[];
+extern const struct fg_conf_key fg_config_log_keys[], fg_config_admin_keys[], fg_config_store_keys[], fg_config_dns_keys[];
 extern const struct fg_conf_key fg_config_consumer_name, fg_config_consumer_item;
 extern const struct fg_conf_key fg_config_service_name, fg_config_service_item;
 extern const struct fg_conf_key fg_config_route_name, fg_config_route_item;
@@ -79,7 +79,8 @@ extern const struct fg_conf_key fg_config_route_name, fg_config_route_item;
 extern const struct fg_conf_key fg_config_route_keys[], fg_config_shared_keys[];
 
 fg_conf_parse_fn fg_config_parse_admin, fg_config_check_listens, fg_config_check_user, fg_config_check_absolute,
-    fg_config_check_name, fg_config_check_file, fg_config_parse_store, fg_config_check_store;
+    fg_config_check_name, fg_config_check_file, fg_config_parse_store, fg_config_check_store,
+    fg_config_prepare_dns;
 
 /* ---- config_traffic.c */
 

@@ -337,6 +337,7 @@ step_deadline(const struct fg_exchange *x)
 
 	switch (x->wait) {
 	case FG_WAIT_NONE:
+	case FG_WAIT_NAME:
 		return 0;
 	case FG_WAIT_PLACE:
 		return x->queued + service->admission.wait;
@@ -393,7 +394,7 @@ arm(struct fg_exchange *x)
 void
 fg_exchange_wait_for(struct fg_exchange *x, enum fg_wait wait)
 {
-	bool was_idle = !fg_timer_is_active(&x->deadline), was_none = x->wait == FG_WAIT_NONE;
+	bool was_idle = !fg_timer_is_active(&x->deadline), was_none = x->wait == FG_WAIT_NONE || x->wait == FG_WAIT_NAME;
 
 	if (x->wait == wait && !was_idle)
 		return;

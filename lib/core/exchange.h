@@ -174,6 +174,7 @@ enum fg_place { FG_PLACE_NONE, FG_PLACE_WAITED_FOR, FG_PLACE_HELD };
 enum fg_wait {
 	FG_WAIT_NONE,
 	FG_WAIT_PLACE,         /* a place at the service: overloaded */
+	FG_WAIT_NAME,          /* the addresses of its target: service_name_unresolved; the resolver has the deadline */
 	FG_WAIT_CLIENT_BODY,   /* the client's next bytes of body: request_timeout */
 	FG_WAIT_SERVICE_READS, /* the service's taking the body: service_idle_timeout */
 	FG_WAIT_RESPONSE,      /* the response's head: service_timeout */

@@ -257,6 +257,19 @@ on_end(void *arg, enum fg_err err)
 		fg_exchange_refuse(x, err);
 }
 
+static void
+wait_for_service(struct fg_exchange *x)
+{
+	x->waiting_on = "service";
+	fg_exchange_wait_for(x, x->req.has_body ? FG_WAIT_SERVICE_READS : FG_WAIT_RESPONSE);
+}
+
+static void
+on_resolved(void *arg)
+{
+	wait_for_service(arg);
+}
+
 static const struct fg_call_ops call_ops = {
     .on_status = on_status,
     .on_header = on_header,
@@ -264,6 +277,7 @@ static const struct fg_call_ops call_ops = {
     .on_body = on_body,
     .on_send = on_send,
     .on_end = on_end,
+    .on_resolved = on_resolved,
 };
 
 void
@@ -285,8 +299,12 @@ fg_forward_call(struct fg_exchange *x)
 	};
 	spec.headers = call_headers(x, &spec.header_count);
 	x->call = fg_call_start(x->gw->client, &spec, &call_ops, x);
-	x->waiting_on = "service";
-	fg_exchange_wait_for(x, req->has_body ? FG_WAIT_SERVICE_READS : FG_WAIT_RESPONSE);
+	if (!fg_call_is_resolving(x->call)) {
+		wait_for_service(x);
+		return;
+	}
+	x->waiting_on = "name";
+	fg_exchange_wait_for(x, FG_WAIT_NAME);
 }
 
 void

@@ -7,7 +7,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/client_certificate.c lib/core/client_certificate.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
 	lib/core/config_consumer.c lib/core/config_policy.c lib/core/config_pool.c lib/core/config_respond.c lib/core/config_route.c \
-	lib/core/config_service.c lib/core/config_store.c lib/core/config_traffic.c \
+	lib/core/config_dns.c lib/core/config_service.c lib/core/config_store.c lib/core/config_traffic.c \
 	lib/core/edit.c lib/core/edit.h \
 	lib/core/edit_keys.c lib/core/edit_keys.h \
 	lib/core/engine.h \

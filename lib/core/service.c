@@ -337,6 +337,7 @@ fg_failure_of(enum fg_err err)
 	switch (err) {
 	case FG_OK:
 		return FG_FAILURE_NONE;
+	case FG_ERR_SERVICE_NAME_UNRESOLVED:
 	case FG_ERR_SERVICE_UNREACHABLE:
 	case FG_ERR_SERVICE_CONNECT_TIMEOUT:
 	case FG_ERR_SERVICE_TLS_FAILED:

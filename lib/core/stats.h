@@ -76,6 +76,11 @@ enum fg_stats_counter {
 	FG_COUNT_SERVICE_CONNECTIONS, /* opened to services */
 	FG_COUNT_LIMIT_KEYS_EVICTED,  /* of limits, from a pool's memory that was full */
 	FG_COUNT_LIMIT_HOSTS,         /* a gauge: by how many hosts the share of a limit is divided; 0: no store that hosts share */
+	FG_COUNT_DNS_FOUND,           /* lookups of names, in the order of enum fg_dns_outcome */
+	FG_COUNT_DNS_NOT_FOUND,
+	FG_COUNT_DNS_FAILED,
+	FG_COUNT_DNS_TIMED_OUT,
+	FG_COUNT_DNS_KEPT,            /* those that found nothing and left addresses of an earlier one in use */
 	FG_COUNT_MAX,
 };
 

@@ -111,6 +111,20 @@ static const struct {
 };
 
 static void
+add_lookups(struct fg_buf *out, const struct fg_stats *stats)
+{
+	static const char *const outcomes[] = {"found", "not_found", "failed", "timed_out"};
+
+	fg_prometheus_head(out, "faregate_dns_lookups_total", "counter", "Lookups of names, by outcome.");
+	for (unsigned i = 0; i < FG_ARRAY_LEN(outcomes); i++) {
+		fg_buf_printf(out, "faregate_dns_lookups_total{outcome=\"%s\"}", outcomes[i]);
+		fg_prometheus_number(out, fg_stats_get(stats, FG_COUNT_DNS_FOUND + i));
+	}
+	add_scalar(out, "faregate_dns_kept_total", "counter",
+	    "Lookups that found nothing and left addresses of an earlier one in use.", fg_stats_get(stats, FG_COUNT_DNS_KEPT));
+}
+
+static void
 add_outcomes(struct fg_buf *out, const struct fg_stats *stats)
 {
 	fg_prometheus_head(out, "faregate_outcomes_total", "counter", "Exchanges and broken requests, by reason.");
@@ -208,6 +222,7 @@ fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, struc
 	for (size_t i = 0; i < FG_ARRAY_LEN(scalar_counters); i++)
 		add_scalar(out, scalar_counters[i].name, "counter", scalar_counters[i].help,
 		    fg_stats_get(stats, scalar_counters[i].counter));
+	add_lookups(out, stats);
 	add_outcomes(out, stats);
 	add_families(out, stats, now_wall);
 	for (size_t i = 0; i < FG_ARRAY_LEN(series_metrics); i++) {

@@ -237,6 +237,11 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	    [FG_COUNT_SERVICE_CONNECTIONS] = "service_connections",
 	    [FG_COUNT_LIMIT_KEYS_EVICTED] = "limit_keys_evicted",
 	    [FG_COUNT_LIMIT_HOSTS] = "limit_hosts",
+	    [FG_COUNT_DNS_FOUND] = "dns_found",
+	    [FG_COUNT_DNS_NOT_FOUND] = "dns_not_found",
+	    [FG_COUNT_DNS_FAILED] = "dns_failed",
+	    [FG_COUNT_DNS_TIMED_OUT] = "dns_timed_out",
+	    [FG_COUNT_DNS_KEPT] = "dns_kept",
 	};
 	struct fg_stats_pool pool;
 	bool first = true;

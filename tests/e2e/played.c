@@ -411,10 +411,10 @@ start(const struct played_part *parts, const struct sockaddr *addr, socklen_t le
 }
 
 struct played *
-played_start_on(const struct played_part *parts, int port)
+played_start_on_address(const struct played_part *parts, const char *address, int port)
 {
 	struct sockaddr_in addr = {
-	    .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = inet_addr(address)};
 	struct played *played = start(parts, (struct sockaddr *)&addr, sizeof(addr));
 	socklen_t len = sizeof(addr);
 
@@ -422,6 +422,12 @@ played_start_on(const struct played_part *parts, int port)
 		bed_give_up("service on port %d: %s", port, strerror(errno));
 	played->port = ntohs(addr.sin_port);
 	return played;
+}
+
+struct played *
+played_start_on(const struct played_part *parts, int port)
+{
+	return played_start_on_address(parts, "127.0.0.1", port);
 }
 
 struct played *

@@ -41,6 +41,8 @@ struct played_part {
 struct played *played_start(const struct played_part *parts);
 /* The same on that port; to come back after a stop. */
 struct played *played_start_on(const struct played_part *parts, int port);
+/* The same at another address of this machine (127.0.0.2). */
+struct played *played_start_on_address(const struct played_part *parts, const char *address, int port);
 /* Closes all connections and waits for the threads. */
 /* On a Unix socket. */
 struct played *played_start_at(const struct played_part *parts, const char *path);

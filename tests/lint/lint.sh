@@ -11,12 +11,12 @@ trap 'rm -f "$found"' EXIT
 sources() { find "$@" -name '*.[ch]' | sort; }
 wrong() { WHAT=$1 awk '{ print ENVIRON["WHAT"] ": " $0 }' >> "$found"; }
 
-# ---- who may include whom: base <- conf, base <- loop <- {client, redis, token} <- core <- filter <- fcgi-app
+# ---- who may include whom: base <- conf, base <- loop <- {dns <- client, redis, token} <- core <- filter <- fcgi-app
 declare -A may=(
-	[base]="base" [conf]="base conf" [loop]="base loop" [client]="base loop client" [token]="base loop token"
+	[base]="base" [conf]="base conf" [loop]="base loop" [dns]="base loop dns" [client]="base loop dns client" [token]="base loop token"
 	[redis]="base loop redis"
-	[core]="base conf loop client redis token core filter"
-	[filter]="base conf loop client redis token core filter"
+	[core]="base conf loop dns client redis token core filter"
+	[filter]="base conf loop dns client redis token core filter"
 )
 for folder in "${!may[@]}"; do
 	allowed=${may[$folder]// /|}
@@ -39,6 +39,7 @@ third() { # HEADER PLACE
 }
 third 'curl/[a-z]*\.h' 'lib/client/[a-z_]*\.c'
 third '(hiredis/)?(hiredis|hiredis_ssl|async|read|sds|alloc)\.h' 'lib/redis/[a-z_]*\.c'
+third 'ares\.h' 'lib/dns/[a-z_]*\.c'
 third 'yaml\.h' 'lib/conf/[a-z_]*\.c'
 third 'ev\.h' 'lib/loop/[a-z_]*\.c'
 third '(fcgiapp|fcgi_config|fastcgi|fcgi_stdio|fcgios)\.h' 'fcgi-app/fcgi\.c'

@@ -3,6 +3,7 @@ check_LIBRARIES += tests/support/libservice.a
 tests_support_libservice_a_SOURCES = \
 	tests/support/service.c tests/support/service.h tests/support/service_internal.h tests/support/service_listen.h \
 	tests/support/service_answer.c \
+	tests/support/dns_server.c tests/support/dns_server.h \
 	tests/support/service_loop.c \
 	tests/support/service_tls.c \
 	tests/support/token_maker.c tests/support/token_maker.h

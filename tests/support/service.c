@@ -34,14 +34,15 @@ require(bool held, const char *what)
 	abort();
 }
 
-int
-service_listen(int port, int *out_port)
+static int
+listen_at(const char *ip, int port, int *out_port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	socklen_t len = sizeof(address);
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	require(ip == NULL || inet_pton(AF_INET, ip, &address.sin_addr) == 1, "inet_pton");
 	require(fd >= 0, "socket");
 	require(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0, "setsockopt");
 	require(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0, "bind");
@@ -49,6 +50,12 @@ service_listen(int port, int *out_port)
 	require(getsockname(fd, (struct sockaddr *)&address, &len) == 0, "getsockname");
 	*out_port = ntohs(address.sin_port);
 	return fd;
+}
+
+int
+service_listen(int port, int *out_port)
+{
+	return listen_at(NULL, port, out_port);
 }
 
 struct service *
@@ -66,7 +73,7 @@ service_start(const struct service_options *options)
 	require(service->shared != MAP_FAILED, "mmap");
 	service->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	require(service->wake >= 0, "eventfd");
-	listener = service_listen(service->options.port, &service->port);
+	listener = listen_at(service->options.address, service->options.port, &service->port);
 	fflush(NULL);
 	service->pid = fork();
 	require(service->pid >= 0, "fork");

@@ -39,6 +39,7 @@ struct service;
 
 struct service_options {
 	const char *name;      /* NULL: "A" */
+	const char *address;   /* of IPv4; NULL: 127.0.0.1 */
 	int port;              /* 0: a free one */
 	unsigned max_requests; /* of one connection; then it closes, saying so. 0: no bound */
 	const char *cert_file, *key_file; /* TLS, when given */

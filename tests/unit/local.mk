@@ -15,9 +15,9 @@ tests_unit_unit_SOURCES = \
 	tests/unit/base_test.c \
 	tests/unit/breaker_test.c tests/unit/breaker_rate_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
-	tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
+	tests/unit/client_dns_test.c tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
-	tests/unit/config_store_test.c \
+	tests/unit/config_store_test.c tests/unit/config_dns_test.c \
 	tests/unit/config_policy_test.c \
 	tests/unit/conf_files_test.c \
 	tests/unit/conf_variant_test.c \
@@ -25,6 +25,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/consumers_test.c \
 	tests/unit/cors_test.c \
 	tests/unit/credentials_test.c \
+	tests/unit/dns_scene.c tests/unit/dns_scene.h tests/unit/dns_test.c tests/unit/dns_trouble_test.c \
 	tests/unit/exchange_scene.c tests/unit/exchange_scene.h tests/unit/exchange_test.c \
 	tests/unit/forward_target_test.c tests/unit/request.h \
 	fcgi-app/handover.c tests/unit/handover_test.c \

@@ -64,6 +64,7 @@ enum fg_stats_counter {
 	FG_COUNT_REGEX_LIMIT,
 	FG_COUNT_SERVICE_CONNECTIONS, /* opened to services */
 	FG_COUNT_LIMIT_KEYS_EVICTED,  /* of limits, from a pool's memory that was full */
+	FG_COUNT_IDEMPOTENCY_EVICTED, /* keys with their answers, the same */
 	FG_COUNT_MAX,
 };
 
@@ -130,6 +131,7 @@ enum fg_stats_family {
 	FG_FAMILY_REVOCATIONS_AGE,
 	FG_FAMILY_LIMITS,       /* requests by what a limit said; outcome: core/limit_counts.h */
 	FG_FAMILY_LIMIT_WAITS,  /* microseconds for which requests waited for the store */
+	FG_FAMILY_IDEMPOTENCY,  /* requests with an Idempotency-Key; outcome: filter/idempotency.c */
 	FG_FAMILIES,
 };
 

@@ -227,6 +227,7 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	    [FG_COUNT_REGEX_LIMIT] = "regex_limit",
 	    [FG_COUNT_SERVICE_CONNECTIONS] = "service_connections",
 	    [FG_COUNT_LIMIT_KEYS_EVICTED] = "limit_keys_evicted",
+	    [FG_COUNT_IDEMPOTENCY_EVICTED] = "idempotency_evicted",
 	};
 	struct fg_stats_pool pool;
 	bool first = true;

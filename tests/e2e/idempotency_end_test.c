@@ -296,4 +296,7 @@ suite_idempotency_end(void)
 	ADD_SCENE(suite, redis_is_gone);
 	ADD_SCENE(suite, redis_is_late);
 	ADD_SCENE(suite, what_lies_in_redis_is_no_answer);
+	suite = add_suite("Idempotency-Key in a Cluster", open_cluster, close_cluster);
+	for (int i = 0; i < 5; i++)
+		ADD_SCENE(suite, many_at_once);
 }

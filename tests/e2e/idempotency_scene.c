@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 struct redis_server *server;
+static struct redis_server *nodes[REDIS_CLUSTER_NODES];
 struct bed beds[2];
 struct stage web;
 const struct front *fronts[3];
@@ -95,6 +96,18 @@ say_nothing(struct played_conn *conn, struct played_request *request)
 	say_reset(conn);
 }
 
+/* The first time nothing, then as any other. */
+static void
+say_second_time(struct played_conn *conn, struct played_request *request)
+{
+	const char *k = query_value(request, "k");
+
+	if (seen[strtoul(k, NULL, 10) % MOST_TURNS] == 0)
+		say_nothing(conn, request);
+	else
+		say_done(conn, request);
+}
+
 /* The head, a part of the body, and the end of the connection. */
 static void
 say_half(struct played_conn *conn, struct played_request *request)
@@ -106,7 +119,7 @@ say_half(struct played_conn *conn, struct played_request *request)
 
 static const struct played_part parts[] = {{"/held", say_held, false}, {"/big", say_big, false}, {"/binary", say_binary, false},
     {"/status", say_status, false}, {"/reset", say_nothing, false}, {"/trusted/reset", say_nothing, false},
-    {"/half", say_half, false}, {NULL, say_done, false}};
+    {"/again/flaky", say_second_time, false}, {"/half", say_half, false}, {NULL, say_done, false}};
 
 /* ---- the stage */
 
@@ -126,8 +139,10 @@ open_bed(size_t i, const char *store)
 	    "services:\n"
 	    "  a: http://127.0.0.1:%d\n"
 	    "  trusted: {targets: 'http://127.0.0.1:%d', retry: {attempts: 2, budget: 0%%, idempotency-key: true}}\n"
+	    "  again: {targets: 'http://127.0.0.1:%d', retry: {attempts: 2, budget: 100%%, backoff: 1ms, idempotency-key: true}}\n"
 	    "  dead: http://127.0.0.1:%d\n"
 	    "routes:\n"
+	    "  again: {path: '/again/*', service: again, auth: none, idempotency: {by: route, header: X-Once}}\n"
 	    "  a: {path: '/*', service: a, auth: partners, idempotency: once, timeout: 30s, cors: {origins: 'https://app.example.com'},\n"
 	    "    response: {headers: {set: {X-Seen: '{request-id}'}}}}\n"
 	    "  brief: {path: '/held/brief', service: a, auth: partners, idempotency: {lock: 1s}}\n"
@@ -138,7 +153,7 @@ open_bed(size_t i, const char *store)
 	    "  loose: {path: '/loose', service: a, auth: partners, idempotency: {on-store-failure: allow}}\n"
 	    "  trusted: {path: '/trusted/*', service: trusted, auth: partners, idempotency: once}\n"
 	    "  dead: {path: '/dead', service: dead, auth: partners, idempotency: once}\n",
-	    store, beds[i].dir, played_port(service), played_port(service), bed_dead_port());
+	    store, beds[i].dir, played_port(service), played_port(service), played_port(service), bed_dead_port());
 	bed_start_pool(&beds[i], NULL);
 	fronts[front_count++] = bed_start_front(&beds[i], FRONT_LIGHTTPD, "/", NULL);
 	if (i != 0)
@@ -195,6 +210,39 @@ close_redis(void)
 	good &= bed_close(&beds[1]);
 	played_stop(service);
 	redis_server_stop(server);
+	return good ? 0 : 1;
+}
+
+static void
+start_cluster(void)
+{
+	redis_cluster_start(nodes);
+}
+
+int
+open_cluster(void)
+{
+	char store[96];
+
+	if (!redis_server_try(start_cluster))
+		return 1;
+	service = played_start(parts);
+	front_count = 0;
+	snprintf(store, sizeof(store), "store: {url: redis+cluster://127.0.0.1:%d, deadline: 5s}\n", redis_server_port(nodes[0]));
+	open_bed(0, store);
+	open_bed(1, store);
+	return 0;
+}
+
+int
+close_cluster(void)
+{
+	bool good = bed_close(&beds[0]);
+
+	good &= bed_close(&beds[1]);
+	played_stop(service);
+	for (size_t i = 0; i < REDIS_CLUSTER_NODES; i++)
+		redis_server_stop(nodes[i]);
 	return good ? 0 : 1;
 }
 

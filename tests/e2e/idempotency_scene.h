@@ -22,6 +22,8 @@ int open_memory(void);
 int close_memory(void);
 int open_redis(void);
 int close_redis(void);
+int open_cluster(void);
+int close_cluster(void);
 
 /* A number that no other request has: `k` of its query, and in its key. */
 unsigned turn(void);

@@ -310,6 +310,54 @@ a_service_that_does_not_answer(void)
 	}
 }
 
+/* Of a service that does nothing twice, a key in whichever header makes a retry of the gateway safe. */
+static void
+retries_with_a_key(void)
+{
+	EACH_FRONT(&web, front) {
+		char path[64], headers[64];
+		struct http_reply *first;
+		unsigned k = turn();
+
+		snprintf(path, sizeof(path), "/again/flaky?k=%u", k);
+		snprintf(headers, sizeof(headers), "X-Once: %u\r\nHost: gateway.test\r\n", k);
+		first = ask(front, "POST", path, headers, "x");
+		CHECK(front, first->status == 201 && seen[k] == 2);
+		CHECK(front, is_same(first, ask(front, "POST", path, headers, "x")) && seen[k] == 2);
+		k = turn();
+		snprintf(path, sizeof(path), "/again/flaky?k=%u", k);
+		CHECK(front, ask(front, "POST", path, "Host: gateway.test\r\n", "x")->status == 502 && seen[k] == 1);
+		/* A key that is none is no reason. */
+		k = turn();
+		snprintf(path, sizeof(path), "/again/flaky?k=%u", k);
+		CHECK(front, ask(front, "POST", path, "Idempotency-Key: \"\r\n", "x")->status == 502 && seen[k] == 1);
+	}
+}
+
+static void
+a_body_of_no_stated_length(void)
+{
+	EACH_FRONT(&web, front) {
+		struct http_reply *replies[2];
+		unsigned k = turn();
+
+		for (int i = 0; i < 2; i++) {
+			struct http_conn conn;
+
+			http_open(&conn, front, NULL);
+			http_say(&conn,
+			    "POST /orders?k=%u HTTP/1.1\r\nHost: gateway.test\r\nX-API-Key: alice-key\r\nIdempotency-Key: key-%u\r\n"
+			    "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n5\r\n pear\r\n0\r\n\r\n", k, k);
+			replies[i] = http_read(&conn);
+			http_close(&conn);
+		}
+		CHECK(front, replies[0]->status == 201 && http_body_has(replies[0], "of one pear"));
+		CHECK(front, is_same(replies[0], replies[1]) && is_replayed(replies[1]) && seen[k] == 1);
+		/* The same, its length said. */
+		CHECK(front, is_replayed(post(front, "/orders", k, "one pear")));
+	}
+}
+
 /* ---- looking */
 
 static void
@@ -352,6 +400,8 @@ add_scenes(CU_pSuite suite)
 	ADD_SCENE(suite, a_request_that_is_too_large);
 	ADD_SCENE(suite, statuses);
 	ADD_SCENE(suite, a_service_that_does_not_answer);
+	ADD_SCENE(suite, retries_with_a_key);
+	ADD_SCENE(suite, a_body_of_no_stated_length);
 	ADD_SCENE(suite, explained);
 }
 

@@ -1,8 +1,10 @@
 /* lib/core records of keys in shared memory: by a clock that is played, in several processes, with one that dies, full. */
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +210,26 @@ a_ring_that_is_full(void)
 	drop_memory();
 }
 
+/* Answers are nobody else's, whoever makes the file. */
+static void
+a_file_of_its_own(void)
+{
+	char folder[] = "/tmp/fg-idempotency-XXXXXX", path[64];
+	struct fg_shared joined;
+	struct stat st;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/f", folder);
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_FATAL((i == 0 ? fg_shared_create : fg_shared_join)(&joined, path, &fg_idempotency_memory_kind,
+				    fg_idempotency_memory_size(16)) == FG_OK);
+		CU_ASSERT(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+		fg_shared_close(&joined, true);
+		CU_ASSERT_EQUAL(stat(path, &st), -1);
+	}
+	rmdir(folder);
+}
+
 /* ---- several processes */
 
 static pid_t
@@ -338,6 +360,7 @@ suite_idempotency_memory(void)
 	ADD_TEST(suite, a_clock_that_begins_anew);
 	ADD_TEST(suite, a_table_that_is_full);
 	ADD_TEST(suite, a_ring_that_is_full);
+	ADD_TEST(suite, a_file_of_its_own);
 	ADD_TEST(suite, each_key_has_one_winner);
 	ADD_TEST(suite, processes_that_are_killed);
 }

@@ -81,8 +81,10 @@ fg_gateway_end_all(struct fg_gateway *gw, enum fg_err err)
 			continue;
 		if (x->head_sent)
 			fg_engine_break(x, err);
-		else
+		else if (!x->is_held)
 			fg_exchange_refuse(x, err);
+		if (x->is_held)
+			fg_gather_let_go(x); /* nobody turns the loop any more for what is waited for */
 	}
 }
 

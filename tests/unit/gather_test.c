@@ -206,18 +206,25 @@ a_deadline_lets_it_go(void)
 	finish();
 }
 
+/* Nobody turns the loop any more: what is held goes out, and so does what is held only now. */
 static void
-another_answer_takes_its_place(void)
+the_gateway_ends_all(void)
 {
 	struct fg_exchange *x = begin("0", true);
 
 	fg_exchange_start(x);
 	fg_hold_done(x);
 	fg_gateway_end_all(&scene.gw, FG_ERR_DRAINING);
-	CU_ASSERT(scene.front.status == 503 && scene.front.ends == 1);
+	CU_ASSERT(scene.front.status == 200 && scene.front.ends == 1);
 	fg_hold_done(x);
 	fg_loop_turn(scene.loop, false);
 	CU_ASSERT_EQUAL(scene.front.ends, 1);
+	finish();
+	x = begin("10", true);
+	fg_exchange_start(x);
+	CU_ASSERT_EQUAL(x->state, FG_X_SUSPENDED);
+	fg_gateway_end_all(&scene.gw, FG_ERR_DRAINING);
+	CU_ASSERT(scene.front.status == 503 && scene.front.ends == 1 && whole.responses == 1);
 	finish();
 }
 
@@ -263,7 +270,7 @@ suite_gather(void)
 	ADD_TEST(suite, a_body_that_does_not_come);
 	ADD_TEST(suite, an_answer_is_held);
 	ADD_TEST(suite, a_deadline_lets_it_go);
-	ADD_TEST(suite, another_answer_takes_its_place);
+	ADD_TEST(suite, the_gateway_ends_all);
 	ADD_TEST(suite, the_client_leaves_while_it_is_held);
 	ADD_TEST(suite, one_that_gathers_nothing_ends_with_its_client);
 }

@@ -102,6 +102,22 @@ fg_conn_abandon(struct conn *conn)
 	close_conn(conn);
 }
 
+void
+fg_conn_on_client_left(struct conn *conn)
+{
+	if (conn->x == NULL || conn->deaf || !fg_exchange_goes_on_alone(conn->x)) {
+		fg_conn_abandon(conn);
+		return;
+	}
+	conn->deaf = conn->broken = true;
+	fg_buf_reset(&conn->pending);
+	fg_timer_stop(&conn->deadline);
+	fg_task_cancel(&conn->flush_task);
+	fg_task_cancel(&conn->broken_task);
+	fg_io_stop(&conn->io);
+	shutdown(conn->fd, SHUT_RDWR);
+}
+
 /* Something came that is not FastCGI as it is served here. */
 void
 fg_conn_drop(struct conn *conn, enum fg_err why)
@@ -214,6 +230,8 @@ wanted_events(const struct conn *conn)
 void
 fg_conn_watch(struct conn *conn)
 {
+	if (conn->deaf)
+		return;
 	fg_io_watch(&conn->io, conn->fd, conn->broken ? 0 : wanted_events(conn));
 }
 
@@ -258,7 +276,16 @@ on_writable(struct conn *conn)
 static void
 on_broken(void *arg)
 {
-	fg_conn_abandon(arg);
+	fg_conn_on_client_left(arg);
+}
+
+/* The end of an exchange that went on alone. */
+static void
+end_deaf(struct conn *conn)
+{
+	conn->x = NULL;
+	conn->state = CONN_ENDING;
+	fg_task_post(&conn->broken_task);
 }
 
 /* ---- what the engine calls (struct fg_front_ops) */
@@ -319,6 +346,10 @@ front_end(void *front)
 {
 	struct conn *conn = front;
 
+	if (conn->deaf) {
+		end_deaf(conn);
+		return;
+	}
 	conn->x = NULL;
 	conn->state = CONN_ENDING;
 	conn->discarded = 0;
@@ -336,6 +367,10 @@ front_abort(void *front)
 {
 	struct conn *conn = front;
 
+	if (conn->deaf) {
+		end_deaf(conn);
+		return;
+	}
 	/* Without FCGI_END_REQUEST the web server knows that the answer is not whole. */
 	conn->x = NULL;
 	conn->state = CONN_ENDING;

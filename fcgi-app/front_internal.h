@@ -40,6 +40,7 @@ struct conn {
 	struct fg_fcgi_request *request; /* owned; NULL unless BUSY or ENDING */
 	bool keep;            /* FCGI_KEEP_CONN */
 	bool broken;          /* writing failed: nothing more is written */
+	bool deaf;            /* the client has left, and the exchange goes on alone */
 	bool stdin_done;
 	bool watched;         /* readability is watched though nothing is needed: to see the client leave */
 	struct fg_buf in;     /* read and not yet used */
@@ -88,6 +89,8 @@ void fg_conn_go_idle(struct conn *conn);
 void fg_conn_watch_client(struct conn *conn);
 /* The web server is gone: ends the exchange with client_gone and closes. */
 void fg_conn_abandon(struct conn *conn);
+/* The same, unless the exchange goes on alone: then it closes when that is over. */
+void fg_conn_on_client_left(struct conn *conn);
 /* Nothing more is written: closes, once the web server has had the time to pass on what it has. Calls nobody back. */
 void fg_conn_hold(struct conn *conn);
 fg_timer_fn fg_conn_on_hold;

@@ -98,8 +98,8 @@ use_body(struct conn *conn, struct fg_str data)
 			on_body_end(conn);
 			break;
 		case FG_BODY_ABORT:
-			fg_conn_abandon(conn);
-			break;
+			fg_conn_on_client_left(conn);
+			return;
 		case FG_BODY_NEXT:
 			if (!conn->stdin_done)
 				fg_conn_drop(conn, FG_ERR_FCGI_PROTOCOL);
@@ -254,7 +254,7 @@ fg_conn_read(struct conn *conn)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		fg_conn_watch(conn);
 	} else if (n <= 0) {
-		fg_conn_abandon(conn);
+		fg_conn_on_client_left(conn);
 	} else if (conn->state == CONN_IDLE || conn->state == CONN_READING) {
 		use_head(conn, (struct fg_str){conn->front->scratch, (size_t)n});
 	} else {

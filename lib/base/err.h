@@ -23,6 +23,8 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "OPTIONS was answered from the methods that routes of this path accept.") \
 	X(CORS_PREFLIGHT, "cors_preflight", 204, DEBUG, "CORS preflight", \
 	    "A browser asked what a page of another origin may do here (Fetch); the headers of the answer say it.") \
+	X(IDEMPOTENCY_REPLAYED, "idempotency_replayed", 200, DEBUG, "Replayed", \
+	    "The answer was kept when the first request with this Idempotency-Key was carried out.") \
 	X(ADMIN, "admin", 200, DEBUG, "Administration", \
 	    "Health, readiness, metrics or status of the gateway itself.") \
 	/* the request is at fault */ \
@@ -64,6 +66,22 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	    "Pages of this origin may not call this route from a browser (cors.origins).") \
 	X(LIMIT_EXCEEDED, "limit_exceeded", 429, INFO, "Limit exceeded", \
 	    "Too many requests, or too many at once; wait as long as Retry-After says. RateLimit says what each limit allows.") \
+	X(IDEMPOTENCY_KEY_MISSING, "idempotency_key_missing", 400, INFO, "Idempotency-Key missing", \
+	    "This route asks for an Idempotency-Key; send one that no other request of yours has.") \
+	X(IDEMPOTENCY_KEY_INVALID, "idempotency_key_invalid", 400, INFO, "Idempotency-Key not valid", \
+	    "The Idempotency-Key is sent once, as a string in quotes or visible characters without quote, comma and semicolon, 1 to 255 bytes long.") \
+	X(IDEMPOTENCY_OWNER_UNKNOWN, "idempotency_owner_unknown", 400, INFO, "Idempotency-Key of nobody", \
+	    "The request lacks what says whose its Idempotency-Key is.") \
+	X(IDEMPOTENCY_BODY_TOO_LARGE, "idempotency_body_too_large", 413, INFO, "Body too large for an Idempotency-Key", \
+	    "With an Idempotency-Key, the body is larger than this route accepts (max-request).") \
+	X(IDEMPOTENCY_IN_FLIGHT, "idempotency_in_flight", 409, INFO, "Request in flight", \
+	    "A request with this Idempotency-Key is being carried out; ask again after Retry-After.") \
+	X(IDEMPOTENCY_MISMATCH, "idempotency_mismatch", 422, INFO, "Idempotency-Key of another request", \
+	    "This Idempotency-Key came with another request before; send a new key with a new request.") \
+	X(IDEMPOTENCY_NOT_KEPT, "idempotency_not_kept", 409, INFO, "Carried out, answer not kept", \
+	    "The request with this Idempotency-Key was carried out; its answer was too large to be kept, or is gone. Nothing was done again.") \
+	X(IDEMPOTENCY_OUTCOME_UNKNOWN, "idempotency_outcome_unknown", 409, WARN, "Outcome unknown", \
+	    "The request with this Idempotency-Key may have been carried out: the service did not answer, or the gateway was stopped. Nothing was done again; find out before it is sent with a new key.") \
 	X(CLIENT_GONE, "client_gone", 0, INFO, "Client gone", \
 	    "The client left before the answer was complete.") \
 	/* the caller is not known (401), or it cannot be told who is calling (503) */ \

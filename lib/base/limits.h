@@ -43,7 +43,7 @@
 
 /* ---- Redis, each worker */
 #define FG_MAX_REDIS_QUERIES 8192                /* in flight, answered late ones among them: store_unavailable */
-#define FG_MAX_REDIS_QUERY_BYTES (64 * 1024)     /* keys and arguments of one query: store_error */
+#define FG_MAX_REDIS_QUERY_BYTES (640 * 1024)    /* keys and arguments of one query: store_error */
 #define FG_MAX_REDIS_UNSENT_BYTES (16 * 1024 * 1024) /* waiting for one connection to take them: store_unavailable */
 #define FG_MAX_REDIS_REPLY_BYTES (1024 * 1024)   /* one reply, and what was read ahead of it: store_error */
 #define FG_MAX_REDIS_NODES 128                   /* of a Cluster */
@@ -88,6 +88,15 @@
 #define FG_MIN_LIMIT_KEYS 1024        /* store.memory-keys: kept in a pool's memory; beyond it the nearest to its expiry gives way */
 #define FG_MAX_LIMIT_KEYS 10000000    /* at 93 bytes each */
 #define FG_MAX_LIMIT_KEYS_UNUSED 4096 /* the same, of a pool that starts without any limit */
+
+/* ---- answers kept for an Idempotency-Key */
+#define FG_MAX_IDEMPOTENCY_KEY_BYTES 255   /* of a client's: 400 */
+#define FG_MAX_IDEMPOTENCY_PARTS 8         /* variables that say whose it is */
+#define FG_MAX_IDEMPOTENCY_REQUEST_BYTES (4 * 1024 * 1024) /* max-request: hashing it keeps the worker for some ms */
+#define FG_MAX_IDEMPOTENCY_ANSWER_BYTES (512 * 1024) /* max-response; with the head it has to fit into a query of Redis */
+#define FG_MAX_IDEMPOTENCY_RECORDS 16384   /* in a pool's memory; beyond it the nearest to its expiry gives way */
+#define FG_MAX_IDEMPOTENCY_RECORDS_UNUSED 1024 /* the same of a pool that starts without such a policy, or with Redis */
+#define FG_IDEMPOTENCY_ROOM_BYTES 1024     /* a record, for answers in a pool's memory; beyond all of it the oldest answers are gone */
 
 /* ---- memory */
 #define FG_MAX_EXCHANGE_ARENA_BYTES (8 * 1024 * 1024) /* above the sum of all bounds over it; asserted */

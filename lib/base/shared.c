@@ -83,6 +83,12 @@ note_file(struct fg_shared *shared, const char *path, const struct stat *st)
 	shared->ino = st->st_ino;
 }
 
+static mode_t
+mode_of(const struct fg_shared_kind *kind)
+{
+	return kind->is_private ? 0600 : 0644;
+}
+
 /* Beside path, and then put in its place: nobody sees it half made. False with errno set. */
 static bool
 create_file(struct fg_shared *shared, const char *path, const struct fg_shared_kind *kind, size_t size)
@@ -94,7 +100,7 @@ create_file(struct fg_shared *shared, const char *path, const struct fg_shared_k
 
 	FG_ASSERT(asprintf(&temporary, "%s.new", path) >= 0);
 	if (unlink(temporary) == 0 || errno == ENOENT)
-		fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+		fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode_of(kind));
 	if (fd >= 0 && map_new(shared, fd, kind, size))
 		ok = fstat(fd, &st) == 0 && rename(temporary, path) == 0;
 	saved = errno;
@@ -123,12 +129,12 @@ fg_shared_create(struct fg_shared *shared, const char *path, const struct fg_sha
 
 /* Opens path, creating it, with nobody else inside. -1 with errno set; *st is its state. */
 static int
-open_locked(const char *path, struct stat *st)
+open_locked(const char *path, mode_t mode, struct stat *st)
 {
 	for (;;) {
 		struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 		struct stat now;
-		int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+		int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
 
 		if (fd < 0)
 			return -1;
@@ -151,7 +157,7 @@ fg_shared_join(struct fg_shared *shared, const char *path, const struct fg_share
 	int fd, saved;
 
 	*shared = (struct fg_shared){.p = NULL};
-	fd = open_locked(path, &st);
+	fd = open_locked(path, mode_of(kind), &st);
 	if (fd < 0)
 		return FG_ERR_SYSTEM;
 	if (st.st_size == 0)

@@ -21,6 +21,7 @@ struct fg_shared_kind {
 	void (*init)(void *p, size_t size);
 	/* Whether what another process left there can be used. NULL: it can. */
 	bool (*check)(const void *p, size_t size);
+	bool is_private;  /* nobody but the pool's own user may read its file */
 };
 
 struct fg_shared {

@@ -29,8 +29,10 @@ void fg_engine_go_on(struct fg_exchange *x);
 void fg_engine_resume(struct fg_exchange *x);
 /* The response side of the filters, then the head to the front. Status and headers stand in x->resp. */
 void fg_engine_send_head(struct fg_exchange *x);
-/* An answer of our own: head, and as much of x->own_body as the front takes. */
+/* An answer of our own, or one that was gathered: filters, head, and as much of x->own_body as the front takes. */
 void fg_engine_respond(struct fg_exchange *x);
+/* The rest of that, after the filters. */
+void fg_engine_send_own(struct fg_exchange *x);
 /* Ends an exchange whose head has been sent, or has to be broken off without one. err: why, for the log. */
 void fg_engine_break(struct fg_exchange *x, enum fg_err err);
 /* Has the filters release what they hold; once. */
@@ -39,6 +41,23 @@ void fg_engine_end_filters(struct fg_exchange *x);
 void fg_engine_complete(struct fg_exchange *x);
 /* Sends what is left of x->own_body as far as the front takes it. */
 void fg_engine_pump_own_body(struct fg_exchange *x);
+
+/* ---- gather.c */
+
+/* More of the request's body is there. */
+void fg_gather_request(struct fg_exchange *x);
+/* The answer's head is there. False: it is to be sent at once. */
+bool fg_gather_head(struct fg_exchange *x);
+/* A piece of its body. False: it is to be sent, after what fg_gather_send() sends. */
+bool fg_gather_body(struct fg_exchange *x, struct fg_str chunk);
+/* What was gathered of an answer that was too long. False: the front has no room. */
+bool fg_gather_send(struct fg_exchange *x);
+/* The answer is whole. */
+void fg_gather_end(struct fg_exchange *x);
+/* Another answer takes its place, or none. */
+void fg_gather_forget(struct fg_exchange *x);
+/* What was held goes out. */
+void fg_gather_let_go(struct fg_exchange *x);
 
 /* ---- forward.c */
 
@@ -71,6 +90,17 @@ FG_MUST_CHECK enum fg_err fg_forward_pick(struct fg_exchange *x, const struct fg
 struct fg_pick fg_forward_make_pick(struct fg_exchange *x, const struct fg_service *service, const struct fg_tried *tried);
 /* Picks x->target. Not FG_OK: nobody is there; somebody may be after *wait. */
 FG_MUST_CHECK enum fg_err fg_try_first(struct fg_exchange *x, fg_usec *wait);
+/* Before a call is given up: whether something of the request may have reached the service. */
+static inline void
+fg_forward_note_sent(struct fg_exchange *x)
+{
+	struct fg_call_times times;
+
+	if (x->call == NULL)
+		return;
+	fg_call_get_times(x->call, &times);
+	x->was_sent |= times.sent;
+}
 /* What became of the try; the first word counts. */
 void fg_try_judge(struct fg_exchange *x, enum fg_failure failure);
 /* The try has failed in this way. True: another one is on its way, and a call that still ran is cancelled. */

@@ -81,8 +81,10 @@ fg_gateway_end_all(struct fg_gateway *gw, enum fg_err err)
 			continue;
 		if (x->head_sent)
 			fg_engine_break(x, err);
-		else
+		else if (!x->is_held)
 			fg_exchange_refuse(x, err);
+		if (x->is_held)
+			fg_gather_let_go(x); /* nobody turns the loop any more for what is waited for */
 	}
 }
 
@@ -97,9 +99,14 @@ free_later(void *arg)
 }
 
 static void
-resume_decision(void *arg)
+resume(void *arg)
 {
-	fg_engine_resume(arg);
+	struct fg_exchange *x = arg;
+
+	if (x->is_held)
+		fg_gather_let_go(x);
+	else
+		fg_engine_resume(x);
 }
 
 static struct fg_exchange *
@@ -151,7 +158,7 @@ attach_front(struct fg_exchange *x, const struct fg_front_ops *ops, void *front)
 	x->wall = clock->wall;
 	fg_timer_init(&x->deadline, x->gw->loop, on_deadline, x);
 	fg_task_init(&x->free_task, x->gw->loop, free_later, x);
-	fg_task_init(&x->resume_task, x->gw->loop, resume_decision, x);
+	fg_task_init(&x->resume_task, x->gw->loop, resume, x);
 	if (x->gw->stats != NULL)
 		atomic_fetch_add_explicit(
 		    &fg_stats_worker(x->gw->stats, x->gw->worker)->in_flight, 1, memory_order_relaxed);
@@ -192,7 +199,7 @@ fg_exchange_new_offline(struct fg_gateway *gw, const struct fg_param *params, si
 	x->trace = trace;
 	if (gw->loop != NULL) {
 		fg_timer_init(&x->deadline, gw->loop, on_deadline, x);
-		fg_task_init(&x->resume_task, gw->loop, resume_decision, x);
+		fg_task_init(&x->resume_task, gw->loop, resume, x);
 	}
 	fg_request_read(x, params, param_count);
 	return x;
@@ -293,13 +300,15 @@ fg_exchange_on_body(struct fg_exchange *x, struct fg_str chunk, bool last)
 		fg_exchange_start(x);
 	else if (x->state == FG_X_FORWARDING)
 		fg_forward_on_body(x);
+	else if (x->state == FG_X_SUSPENDED)
+		fg_gather_request(x);
 }
 
 void
 fg_exchange_on_writable(struct fg_exchange *x)
 {
 	FG_CHECK_MAGIC(x, FG_EXCHANGE_MAGIC);
-	if (x->state == FG_X_RESPONDING)
+	if (x->state == FG_X_RESPONDING && !x->is_held)
 		fg_engine_pump_own_body(x);
 	else if (x->state == FG_X_FORWARDING)
 		fg_forward_on_writable(x);
@@ -423,6 +432,10 @@ on_deadline(struct fg_timer *timer, void *arg)
 		err = step_error(x);
 	else {
 		arm(x);
+		return;
+	}
+	if (x->is_held) {
+		fg_gather_let_go(x); /* what was waited for is no reason to lose an answer */
 		return;
 	}
 	if (x->state == FG_X_FORWARDING && fg_forward_on_deadline(x, err))

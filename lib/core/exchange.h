@@ -126,6 +126,11 @@ void fg_exchange_on_body(struct fg_exchange *x, struct fg_str chunk, bool last);
 void fg_exchange_on_writable(struct fg_exchange *x);
 /* The client (or the web server for it) is gone: nothing is sent any more; the exchange is freed. */
 void fg_exchange_on_client_gone(struct fg_exchange *x);
+/*
+ * To be asked before that. True: the exchange goes on alone, for what a filter keeps of its end; the front takes what it is
+ * given, forgets it, and is told `end` or `abort`. False: it is to be ended.
+ */
+bool fg_exchange_goes_on_alone(struct fg_exchange *x);
 
 /* ---- the exchange itself */
 
@@ -249,6 +254,17 @@ struct fg_exchange {
 	struct fg_buf own_buf;            /* holds own_body when it is too large for the arena */
 	size_t own_sent;
 	int64_t received, sent;           /* body bytes from, to the client */
+
+	/* whole messages (gather.c) */
+	struct fg_await *body_await;      /* while the request's body is waited for; NULL: it is not */
+	int64_t body_most, gather_most;   /* of the request's body, of the answer's */
+	bool gathers;                     /* the service's answer is to be */
+	bool is_gathering, is_gathered;   /* own_buf gets its body; own_body is all of it */
+	bool is_filtered;                 /* the response side of the filters has run on it, and it is not sent yet */
+	bool is_held;                     /* for a filter: nothing of it goes out */
+	bool client_left;                 /* and the exchange goes on alone */
+	bool was_sent;                    /* something of the request may have reached the service */
+	bool has_idempotency_key;         /* one that a filter has looked at, in whichever header */
 
 	/* times: monotonic; 0: did not happen; sent_at: when the try under way began */
 	fg_usec started, decided, called, sent_at, connected, first_byte, ended;

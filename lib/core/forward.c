@@ -100,7 +100,7 @@ wait_after_sending(struct fg_exchange *x, bool is_whole)
 	if (!is_whole)
 		wait_while_sending(x, FG_WAIT_SERVICE_READS);
 	else
-		wait_while_sending(x, x->head_sent ? FG_WAIT_SERVICE_BODY : FG_WAIT_RESPONSE);
+		wait_while_sending(x, x->head_sent || x->is_gathering ? FG_WAIT_SERVICE_BODY : FG_WAIT_RESPONSE);
 	fg_exchange_touch(x);
 }
 
@@ -189,7 +189,8 @@ on_head_end(void *arg)
 	}
 	fg_headers_remove_hop_by_hop(&x->resp.headers);
 	fg_exchange_wait_for(x, FG_WAIT_SERVICE_BODY);
-	fg_engine_send_head(x);
+	if (!fg_gather_head(x))
+		fg_engine_send_head(x);
 	return FG_FLOW_GO;
 }
 
@@ -198,7 +199,11 @@ on_body(void *arg, struct fg_str chunk)
 {
 	struct fg_exchange *x = arg;
 
-	if (x->front_ops->send_body(x->front, chunk) == FG_FLOW_PAUSE) {
+	if (fg_gather_body(x, chunk)) {
+		fg_exchange_touch(x);
+		return FG_FLOW_GO;
+	}
+	if (!fg_gather_send(x) || x->front_ops->send_body(x->front, chunk) == FG_FLOW_PAUSE) {
 		x->receive_paused = true;
 		fg_exchange_wait_for(x, FG_WAIT_CLIENT_READS);
 		return FG_FLOW_PAUSE;
@@ -240,8 +245,9 @@ on_end(void *arg, enum fg_err err)
 
 	fg_call_get_times(x->call, &times);
 	x->connected = times.connected > 0 ? x->sent_at + times.connected : 0;
+	x->was_sent |= times.sent;
 	x->call = NULL;
-	if (err == FG_OK && !x->head_sent)
+	if (err == FG_OK && !x->head_sent && !x->is_gathering)
 		err = FG_ERR_SERVICE_RESPONSE_INVALID;
 	if (err != FG_OK)
 		recall_response(x);
@@ -249,7 +255,9 @@ on_end(void *arg, enum fg_err err)
 	fg_try_judge(x, failure);
 	if (failure > FG_FAILURE_NOT_ITS && fg_try_again(x, failure, !times.sent))
 		return;
-	if (err == FG_OK)
+	if (err == FG_OK && x->is_gathering)
+		fg_gather_end(x);
+	else if (err == FG_OK)
 		fg_engine_complete(x);
 	else if (x->head_sent)
 		fg_engine_break(x, err);
@@ -368,6 +376,7 @@ fg_forward_on_deadline(struct fg_exchange *x, enum fg_err err)
 void
 fg_forward_stop(struct fg_exchange *x)
 {
+	fg_forward_note_sent(x);
 	if (x->call != NULL)
 		fg_call_cancel(x->call);
 	x->call = NULL;

@@ -10,6 +10,7 @@
 #include "core/engine.h"
 
 #include "core/config.h"
+#include "core/idempotency_key.h"
 #include "core/judge.h"
 #include "core/service.h"
 #include "core/targets.h"
@@ -192,6 +193,13 @@ fg_try_has_more(const struct fg_exchange *x)
 	return x->retry != NULL && x->retry->replayed < x->retry->kept.len;
 }
 
+/* One that means something: of a key that is empty or garbled no service can be held to its word. */
+static bool
+has_key(const struct fg_exchange *x)
+{
+	return x->has_idempotency_key || fg_idempotency_key_of(&x->req.headers, FG_STR("Idempotency-Key"), NULL) == FG_OK;
+}
+
 static bool
 may_be_repeated(const struct fg_exchange *x, bool nothing_sent)
 {
@@ -199,8 +207,7 @@ may_be_repeated(const struct fg_exchange *x, bool nothing_sent)
 
 	if (!x->retry->is_kept)
 		return false;
-	return nothing_sent || fg_method_is_idempotent(x->req.method_id) ||
-	    (conf->trusts_idempotency_key && fg_headers_find(&x->req.headers, FG_STR("Idempotency-Key")) != NULL);
+	return nothing_sent || fg_method_is_idempotent(x->req.method_id) || (conf->trusts_idempotency_key && has_key(x));
 }
 
 static bool
@@ -266,9 +273,11 @@ pick_again(struct fg_exchange *x, const struct fg_target **target, struct fg_per
 static void
 begin_again(struct fg_exchange *x, const struct fg_target *target, const struct fg_permit *permit, fg_usec after)
 {
+	fg_forward_note_sent(x);
 	if (x->call != NULL)
 		fg_call_cancel(x->call);
 	x->call = NULL;
+	x->is_gathering = false;
 	leave(x);
 	enter(x, target, permit);
 	x->retry->replayed = 0;

@@ -14,9 +14,15 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/exchange.c lib/core/exchange.h lib/core/explain.c \
 	lib/core/fetch.c lib/core/fetch.h \
 	lib/core/forward.c lib/core/forward_try.c \
+	lib/core/gather.c \
 	lib/core/headers.c lib/core/headers.h \
 	lib/core/health.c lib/core/health.h \
 	lib/core/value_keys.c lib/core/value_keys.h \
+	lib/core/idempotency_answer.c lib/core/idempotency_answer.h \
+	lib/core/idempotency_key.c lib/core/idempotency_key.h \
+	lib/core/idempotency_memory.c lib/core/idempotency_memory.h \
+	lib/core/idempotency_redis.c lib/core/idempotency_redis.h \
+	lib/core/idempotency_store.c lib/core/idempotency_store.h \
 	lib/core/identity.c lib/core/identity.h lib/core/judge.c lib/core/judge.h \
 	lib/core/key_source.c lib/core/key_source.h lib/core/key_store.c lib/core/key_store.h \
 	lib/core/limit.c lib/core/limit.h lib/core/limit_tell.c lib/core/limit_window.c \
@@ -57,11 +63,12 @@ lib_libfaregate_a_SOURCES += \
 # The scripts for Redis, as text, without their comments.
 nodist_lib_libfaregate_a_SOURCES = lib/core/limit_lua.c
 CLEANFILES += lib/core/limit_lua.c
-EXTRA_DIST += lib/core/limit.lua lib/core/limit_hosts.lua
-lib/core/limit_lua.c: lib/core/limit.lua lib/core/limit_hosts.lua lib/core/local.mk
+EXTRA_DIST += lib/core/limit.lua lib/core/limit_hosts.lua lib/core/idempotency.lua
+lib/core/limit_lua.c: lib/core/limit.lua lib/core/limit_hosts.lua lib/core/idempotency.lua lib/core/local.mk
 	$(AM_V_GEN)$(MKDIR_P) lib/core && { \
+	echo '#include "core/idempotency_redis.h"'; \
 	echo '#include "core/limit_redis.h"'; \
-	for name in limit limit_hosts; do \
+	for name in limit limit_hosts idempotency; do \
 		echo "const char fg_$${name}_lua[] ="; \
 		sed -e '/^ *--/d' -e '/^$$/d' -e 's/^ *//' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $(srcdir)/lib/core/$$name.lua; \
 		echo ';'; \

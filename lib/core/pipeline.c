@@ -259,7 +259,8 @@ void
 fg_engine_go_on(struct fg_exchange *x)
 {
 	if (x->state == FG_X_SUSPENDED) {
-		fg_exchange_wait_for(x, FG_WAIT_NONE); /* the route's timeout runs */
+		/* The route's timeout runs, and that of a body that is waited for. */
+		fg_exchange_wait_for(x, x->body_await != NULL ? FG_WAIT_CLIENT_BODY : FG_WAIT_NONE);
 		return;
 	}
 	if (x->front_ops == NULL)
@@ -334,6 +335,8 @@ static void
 give_up_forwarding(struct fg_exchange *x)
 {
 	cancel_await(x);
+	fg_gather_forget(x);
+	x->is_filtered = false;
 	x->wait = FG_WAIT_NONE;
 	fg_forward_stop(x);
 }
@@ -414,16 +417,25 @@ spell_out_location(struct fg_exchange *x)
 	    FG_ARENA_CONCAT(&x->arena, x->req.scheme, FG_STR("://"), x->req.authority, location));
 }
 
-void
-fg_engine_send_head(struct fg_exchange *x)
+static void
+filter_response(struct fg_exchange *x)
 {
-	FG_ASSERT(!x->head_sent && x->front != NULL);
+	x->is_filtered = true;
 	for (size_t i = x->filter_at; i > 0; i--) {
 		const struct fg_filter *filter = &x->route->filters[i - 1];
 
 		if (filter->type->on_response != NULL)
 			filter->type->on_response(filter->conf, x->filter_ctx[i - 1], x);
 	}
+}
+
+void
+fg_engine_send_head(struct fg_exchange *x)
+{
+	FG_ASSERT(!x->head_sent && x->front != NULL);
+	if (!x->is_filtered)
+		filter_response(x);
+	x->is_filtered = false;
 	remove_server_commands(&x->resp.headers);
 	/* Two headers that are nice to have: where a service has filled the last place, they are left out. */
 	if (spell_out_location(x) == FG_OK && fg_headers_find_id(&x->resp.headers, FG_HDR_X_REQUEST_ID) == NULL)
@@ -444,6 +456,20 @@ fg_engine_respond(struct fg_exchange *x)
 		fg_headers_remove_id(&x->resp.headers, FG_HDR_CONTENT_LENGTH);
 		(void)!fg_headers_add(&x->resp.headers, FG_STR("Content-Length"),
 		    fg_arena_u64(&x->arena, x->own_body.len));
+	}
+	filter_response(x);
+	if (x->is_held)
+		fg_exchange_wait_for(x, FG_WAIT_NONE);
+	else
+		fg_engine_send_own(x);
+}
+
+void
+fg_engine_send_own(struct fg_exchange *x)
+{
+	if (x->client_left) {
+		fg_engine_break(x, x->reason == FG_OK ? FG_ERR_CLIENT_GONE : x->reason);
+		return;
 	}
 	fg_engine_send_head(x);
 	if (status_has_no_body(x->resp.status) || x->req.method_id == FG_METHOD_HEAD)

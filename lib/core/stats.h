@@ -81,6 +81,7 @@ enum fg_stats_counter {
 	FG_COUNT_DNS_FAILED,
 	FG_COUNT_DNS_TIMED_OUT,
 	FG_COUNT_DNS_KEPT,            /* those that found nothing and left addresses of an earlier one in use */
+	FG_COUNT_IDEMPOTENCY_EVICTED, /* keys with their answers, the same */
 	FG_COUNT_MAX,
 };
 
@@ -166,6 +167,7 @@ enum fg_stats_family {
 	FG_FAMILY_REVOCATIONS_AGE,
 	FG_FAMILY_LIMITS,       /* requests by what a limit said; outcome: core/limit_counts.h */
 	FG_FAMILY_LIMIT_WAITS,  /* microseconds for which requests waited for the store */
+	FG_FAMILY_IDEMPOTENCY,  /* requests with an Idempotency-Key; outcome: filter/idempotency.c */
 	FG_FAMILIES,
 };
 

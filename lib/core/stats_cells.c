@@ -22,6 +22,8 @@ const struct fg_stats_family_info fg_stats_families[FG_FAMILIES] = {
 	"Requests that a limit was asked about, by what became of them.", false},
     [FG_FAMILY_LIMIT_WAITS] = {"faregate_limits_store_microseconds_total", "counter", NULL,
 	"How long requests with this limit have waited for the store.", false},
+    [FG_FAMILY_IDEMPOTENCY] = {"faregate_idempotency_total", "counter", "outcome",
+	"Requests that a policy was asked about, and what became of their Idempotency-Keys.", false},
 };
 
 /* A cell that somebody is naming just now has a name in a moment, unless that process died: then it is nobody's for good. */

@@ -103,6 +103,8 @@ static const struct {
     {"faregate_connections_accepted_total", "FastCGI connections accepted.", FG_COUNT_CONNECTIONS_ACCEPTED},
     {"faregate_service_connections_total", "Connections opened to services.", FG_COUNT_SERVICE_CONNECTIONS},
     {"faregate_limits_keys_evicted_total", "Keys of limits that gave way in memory before they had expired.", FG_COUNT_LIMIT_KEYS_EVICTED},
+    {"faregate_idempotency_evicted_total", "Keys with their answers that gave way in memory before they had expired.",
+	FG_COUNT_IDEMPOTENCY_EVICTED},
     {"faregate_log_lines_dropped_total", "Log lines that found the queue full or the disk refusing them.",
 	FG_COUNT_LOG_LINES_DROPPED},
     {"faregate_worker_deaths_total", "Workers that ended without being told to.", FG_COUNT_WORKER_DEATHS},

@@ -242,6 +242,7 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	    [FG_COUNT_DNS_FAILED] = "dns_failed",
 	    [FG_COUNT_DNS_TIMED_OUT] = "dns_timed_out",
 	    [FG_COUNT_DNS_KEPT] = "dns_kept",
+	    [FG_COUNT_IDEMPOTENCY_EVICTED] = "idempotency_evicted",
 	};
 	struct fg_stats_pool pool;
 	bool first = true;

@@ -132,4 +132,28 @@ enum fg_next fg_await(struct fg_exchange *x, const char *waiting_on, fg_continue
     void *arg, struct fg_await **await);
 void fg_await_done(struct fg_exchange *x, struct fg_await *await);
 
+/*
+ * Whole messages (core/gather.c). A filter that needs them costs memory and streaming, so it says how much.
+ *
+ * The continuation runs once the request's body lies whole in x->body, or is longer than most bytes: fg_body_is_whole()
+ * tells. At once where that is so already. In on_request; as fg_await() otherwise.
+ */
+enum fg_next fg_await_body(struct fg_exchange *x, int64_t most, fg_continue_fn *then, void *arg);
+bool fg_body_is_whole(const struct fg_exchange *x);
+/*
+ * In on_request: what the service answers is gathered before on_response is called and anything of it is sent, unless its
+ * body is longer than most (at most FG_MAX_OWN_BODY_BYTES). From the service's being asked on, the exchange outlives its
+ * client, until on_response.
+ */
+void fg_gather(struct fg_exchange *x, int64_t most);
+/* In on_response: true with the whole body, where that was gathered. It lives until on_done. */
+bool fg_gathered(const struct fg_exchange *x, struct fg_str *body);
+/*
+ * In on_response, where fg_may_hold(): nothing of the answer goes out before fg_hold_done(), which may be called from the
+ * loop until on_done, and does nothing when the answer was given up meanwhile. A deadline that passes lets it go.
+ */
+bool fg_may_hold(const struct fg_exchange *x);
+void fg_hold(struct fg_exchange *x, const char *waiting_on);
+void fg_hold_done(struct fg_exchange *x);
+
 #endif

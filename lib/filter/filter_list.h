@@ -7,6 +7,7 @@
 	X(auth) \
 	X(require) \
 	X(limits) \
+	X(idempotency) \
 	X(request) \
 	X(response)
 

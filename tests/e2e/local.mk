@@ -22,6 +22,8 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/fidelity_test.c \
 	tests/e2e/forward_test.c \
 	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/introspection_test.c tests/e2e/jwt_test.c \
+	tests/e2e/idempotency_scene.c tests/e2e/idempotency_scene.h \
+	tests/e2e/idempotency_test.c tests/e2e/idempotency_end_test.c \
 	tests/e2e/killed_test.c \
 	tests/e2e/limit_exact_test.c \
 	tests/e2e/limit_attack_test.c tests/e2e/played_redis.c tests/e2e/played_redis.h \

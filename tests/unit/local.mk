@@ -31,7 +31,9 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/head_test.c \
 	tests/unit/headers_test.c \
+	tests/unit/gather_test.c \
 	tests/unit/health_test.c \
+	tests/unit/idempotency_test.c tests/unit/idempotency_memory_test.c tests/unit/idempotency_store_test.c \
 	tests/unit/limit_test.c \
 	tests/unit/limit_memory_test.c \
 	tests/unit/limit_policy_test.c \

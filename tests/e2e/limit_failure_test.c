@@ -6,7 +6,7 @@
 #include "support/redis_ha.h"
 
 /* The slack is for a machine that is busy: what is usual the median says (expect_most_wait_for_nothing). */
-enum { DEADLINE_MS = 40, SLACK_MS = 2500, MOST_TIMED = 64 };
+enum { DEADLINE_MS = 40, SLACK_MS = 10000, MOST_TIMED = 64 };
 
 static struct redis_server *server;
 static struct bed bed;
@@ -120,8 +120,10 @@ static void
 expect_most_wait_for_nothing(void)
 {
 	timed_count = 0;
-	for (int i = 0; i < 31; i++)
+	for (int i = 0; i < 31; i++) {
+		turn(true);
 		CU_ASSERT_EQUAL(ask_for("allow")->status, 200);
+	}
 	qsort(timed, timed_count, sizeof(timed[0]), compare_times);
 	CU_ASSERT(timed[timed_count / 2] < DEADLINE_MS);
 }
@@ -305,7 +307,7 @@ redis_is_slow(void)
 	int fd;
 
 	expect_recovery();
-	fd = redis_server_send(server, "DEBUG SLEEP 2");
+	fd = redis_server_send(server, "DEBUG SLEEP 5");
 	expect_failure("store_timeout");
 	(void)fd;
 	expect_recovery();

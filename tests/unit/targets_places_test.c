@@ -152,7 +152,7 @@ never_more_than_the_bound(void)
 		start(i, come_and_go);
 	for (int i = 0; i < PROCESSES; i++)
 		expect_end(i);
-	CU_ASSERT_EQUAL(board->most_inside, 2);
+	CU_ASSERT(board->most_inside >= 1 && board->most_inside <= 2);
 	CU_ASSERT_EQUAL(fg_targets_waiting(targets, stats, &service), 0);
 	/* The two numbers have nothing to do with each other. */
 	CU_ASSERT(fg_targets_admit(targets, stats, own_slot, &service, 1));

@@ -2,7 +2,7 @@
 #include "e2e/breaker_stage.h"
 
 static struct stage *stage; /* borrowed: the open one */
-struct gate hold = GATE_CLOSED;
+struct gate breaker_hold = GATE_CLOSED;
 _Atomic int said;
 _Atomic unsigned asked;
 _Atomic int64_t last_asked;
@@ -20,7 +20,7 @@ say_as_told(struct played_conn *conn, struct played_request *request)
 		return;
 	}
 	if (status == NO_STATUS)
-		gate_pass(&hold);
+		gate_pass(&breaker_hold);
 	say_reply(conn, status == NO_STATUS ? 200 : status, NULL, "as told");
 }
 
@@ -100,7 +100,7 @@ breaker_stage_open(struct stage *opened)
 int
 breaker_stage_close(struct stage *closed)
 {
-	gate_open(&hold, 1000);
+	gate_open(&breaker_hold, 1000);
 	return !stage_close(closed);
 }
 

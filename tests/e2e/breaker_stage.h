@@ -17,7 +17,7 @@ extern _Atomic int said;
 /* How often the services were asked since service_says(), and when last (ms). */
 extern _Atomic unsigned asked;
 extern _Atomic int64_t last_asked;
-extern struct gate hold;
+extern struct gate breaker_hold;
 
 int breaker_stage_open(struct stage *stage);
 int breaker_stage_close(struct stage *stage);

@@ -126,7 +126,7 @@ one_request_of_all_workers_tries(void)
 		service_says(503);
 		CHECK(front, ask_for(front, "one")->status == 503);
 		service_says(NO_STATUS);
-		gate_reset(&hold);
+		gate_reset(&breaker_hold);
 		for (int i = 0; i < 8; i++)
 			client_start(&clients[i], front, "one", true);
 		CHECK(front, wait_asked(1));
@@ -137,7 +137,7 @@ one_request_of_all_workers_tries(void)
 		tried = atomic_load(&asked);
 		/* On a machine that is that slow the next may have been let through, a while after the first was. */
 		CHECK(front, tried == 1 || bed_now_ms() - first >= LEASE_MS / 2);
-		gate_open(&hold, 100);
+		gate_open(&breaker_hold, 100);
 		for (int i = 0; i < 8; i++)
 			pthread_join(clients[i].thread, NULL);
 		service_says(200);
@@ -213,7 +213,7 @@ a_dead_worker_holds_nobody_up(void)
 		service_says(503);
 		CHECK(front, ask_for(front, "killed")->status == 503);
 		service_says(NO_STATUS);
-		gate_reset(&hold);
+		gate_reset(&breaker_hold);
 		for (int i = 0; i < 2; i++)
 			client_start(&clients[i], front, "killed", true);
 		CHECK(front, wait_asked(1));
@@ -236,7 +236,7 @@ a_dead_worker_holds_nobody_up(void)
 		for (int i = 0; i < WORKERS && reply->status != 200; i++)
 			reply = ask_for(front, "killed");
 		CHECK(front, reply->status == 200);
-		gate_open(&hold, 100);
+		gate_open(&breaker_hold, 100);
 		CHECK(front, bed_wait(has_four_workers, NULL));
 	}
 }
@@ -268,7 +268,7 @@ a_client_that_leaves_makes_room(void)
 	since = bed_now_ms(); /* it has opened by now */
 	CHECK(front, bed_wait(may_try, &since));
 	service_says(NO_STATUS);
-	gate_reset(&hold);
+	gate_reset(&breaker_hold);
 	CHECK(front, fcgi_open(&peer, stage.bed.socket, bed_patience() * 1000));
 	CHECK(front, fcgi_ask(&peer, 1, false, "GET", "/left0/x", NULL) && fcgi_body(&peer, 1, NULL, 0));
 	CHECK(front, wait_asked(1));
@@ -278,7 +278,7 @@ a_client_that_leaves_makes_room(void)
 	fcgi_close(&peer);
 	CHECK(front, bed_wait(has_tried_again, NULL));
 	CHECK(front, atomic_load(&last_asked) - since < LEFT_MS);
-	gate_open(&hold, 1);
+	gate_open(&breaker_hold, 1);
 }
 
 static void

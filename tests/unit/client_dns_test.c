@@ -82,6 +82,17 @@ ask_at(const struct fg_endpoint *endpoint, struct fg_call_times *times)
 	return told.err;
 }
 
+/* libcurl may find one connection wanting on a busy machine, but not each. */
+static bool
+is_kept_alive(const struct fg_endpoint *endpoint)
+{
+	struct fg_call_times times = {.reused = false};
+
+	for (int i = 0; i < 20 && !times.reused; i++)
+		CU_ASSERT_EQUAL(ask_at(endpoint, &times), FG_OK);
+	return times.reused;
+}
+
 static unsigned
 of_both(unsigned (*count)(const struct service *service))
 {
@@ -350,15 +361,13 @@ tls_goes_by_the_name(void)
 	CU_ASSERT_EQUAL(ask_at(tls_endpoint("b.test", ""), NULL), FG_ERR_SERVICE_TLS_FAILED);
 	named = tls_endpoint("b.test", "a.test");
 	CU_ASSERT_EQUAL(ask_at(named, NULL), FG_OK);
-	CU_ASSERT_EQUAL(ask_at(named, &times), FG_OK);
-	CU_ASSERT(times.reused);
+	CU_ASSERT(is_kept_alive(named));
 	move_to("127.0.0.2");
 	CU_ASSERT_EQUAL(ask_at(endpoint, &times), FG_OK);
 	CU_ASSERT(!times.reused);
 	CU_ASSERT_EQUAL(service_requests(other), 1);
 	/* b.test has not moved, whatever a.test has. */
-	CU_ASSERT_EQUAL(ask_at(named, &times), FG_OK);
-	CU_ASSERT(times.reused);
+	CU_ASSERT(is_kept_alive(named));
 	close_scene();
 }
 

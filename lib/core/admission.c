@@ -23,20 +23,25 @@ static void on_wake(void *arg);
 static void on_poll(struct fg_timer *timer, void *arg);
 
 static struct fg_admission *
-admission_of(struct fg_exchange *x)
+admission_at(struct fg_gateway *gw, const struct fg_service *service)
 {
-	struct fg_gateway *gw = x->gw;
-	struct fg_service_state *state = &gw->service_state[x->service->index];
+	struct fg_service_state *state = &gw->service_state[service->index];
 
 	if (state->admission == NULL) {
 		state->admission = calloc(1, sizeof(*state->admission));
 		FG_ASSERT(state->admission != NULL);
 		state->admission->gw = gw;
-		state->admission->service = x->service;
+		state->admission->service = service;
 		fg_task_init(&state->admission->wake, gw->loop, on_wake, state->admission);
 		fg_timer_init(&state->admission->poll, gw->loop, on_poll, state->admission);
 	}
 	return state->admission;
+}
+
+static struct fg_admission *
+admission_of(struct fg_exchange *x)
+{
+	return admission_at(x->gw, x->service);
 }
 
 void
@@ -108,12 +113,13 @@ take_place(struct fg_admission *admission)
 }
 
 static void
-give_place(struct fg_admission *admission, struct fg_exchange *x)
+give_place(struct fg_admission *admission)
 {
-	x->place = FG_PLACE_NONE;
+	const struct fg_gateway *gw = admission->gw;
+
 	admission->held--;
-	if (fg_targets_is_shared(x->gw->targets, admission->service))
-		fg_targets_dismiss(x->gw->targets, x->gw->worker, admission->service);
+	if (fg_targets_is_shared(gw->targets, admission->service))
+		fg_targets_dismiss(gw->targets, gw->worker, admission->service);
 	if (admission->waiting > 0)
 		fg_task_post(&admission->wake);
 }
@@ -260,7 +266,26 @@ fg_admission_leave(struct fg_exchange *x)
 		take_out(admission_of(x), x);
 		break;
 	case FG_PLACE_HELD:
-		give_place(admission_of(x), x);
+		x->place = FG_PLACE_NONE;
+		give_place(admission_of(x));
 		break;
 	}
+}
+
+bool
+fg_admission_take(struct fg_gateway *gw, const struct fg_service *service)
+{
+	struct fg_admission *admission;
+
+	if (service->admission.most == 0)
+		return true;
+	admission = admission_at(gw, service);
+	return admission->waiting == 0 && take_place(admission);
+}
+
+void
+fg_admission_give(struct fg_gateway *gw, const struct fg_service *service)
+{
+	if (service->admission.most > 0)
+		give_place(admission_at(gw, service));
 }

@@ -16,6 +16,8 @@
 
 struct fg_admission;
 struct fg_exchange;
+struct fg_gateway;
+struct fg_service;
 
 /* Of a route, when there is no room for all. */
 enum fg_criticality { FG_CRITICALITY_LOW, FG_CRITICALITY_NORMAL, FG_CRITICALITY_HIGH, FG_CRITICALITY_COUNT };
@@ -38,6 +40,12 @@ const char *fg_criticality_word(enum fg_criticality criticality);
 FG_MUST_CHECK enum fg_admitted fg_admission_enter(struct fg_exchange *x);
 /* x is through with the service, or waits no longer. Any number of times. */
 void fg_admission_leave(struct fg_exchange *x);
+/*
+ * One more place for an exchange that has one, if it is free and nobody waits for it; else false, never queued. True where
+ * the service has no bound.
+ */
+FG_MUST_CHECK bool fg_admission_take(struct fg_gateway *gw, const struct fg_service *service);
+void fg_admission_give(struct fg_gateway *gw, const struct fg_service *service);
 /* A worker's queue at a service; nobody waits. NULL is fine. */
 void fg_admission_free(struct fg_admission *admission);
 

@@ -19,6 +19,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/fcgi_test.c \
 	tests/e2e/fidelity_test.c \
 	tests/e2e/forward_test.c \
+	tests/e2e/hedge.c tests/e2e/hedge.h tests/e2e/hedge_test.c tests/e2e/hedge_bounds_test.c \
 	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/introspection_test.c tests/e2e/jwt_test.c \
 	tests/e2e/limit_exact_test.c \
 	tests/e2e/limit_failure_test.c \

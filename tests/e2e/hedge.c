@@ -274,7 +274,26 @@ begin_race(struct http_conn *conn, const struct front *front, const char *target
 	CHECK(front, gate_wait_waiting(&gate_a, 1) && gate_wait_waiting(&gate_b, 1));
 }
 
-/* Whatever was sent before this was due before this one's hedge, which is there now. */
+static bool
+is_deserted(void *arg)
+{
+	struct gate *gate = arg;
+	bool deserted;
+
+	pthread_mutex_lock(&gate->mutex);
+	deserted = gate->waiting == 0 && gate->count == 0;
+	pthread_mutex_unlock(&gate->mutex);
+	return deserted;
+}
+
+void
+let_go(struct gate *gate)
+{
+	gate_open(gate, 1);
+	CU_ASSERT(bed_wait(is_deserted, gate));
+}
+
+/* Each is hedged later than what was sent before it; several, so that no worker is left out. */
 void
 let_time_pass(const struct front *front)
 {

@@ -38,6 +38,8 @@ void begin(struct http_conn *conn, const struct front *front, const char *method
 const struct http_reply *finish(struct http_conn *conn);
 /* Begins, and returns once both targets have it and hold it back. */
 void begin_race(struct http_conn *conn, const struct front *front, const char *target);
+/* One that waits at the gate goes on, and is seen off: nobody mistakes it for the next. */
+void let_go(struct gate *gate);
 /* Whatever was sent before this would have been hedged by its end. */
 void let_time_pass(const struct front *front);
 

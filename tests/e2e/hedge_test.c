@@ -66,13 +66,13 @@ the_first_may_win_after_all(void)
 		const struct http_reply *reply;
 
 		begin_race(&conn, front, "/quick/hold");
-		gate_open(&gate_a, 1);
+		let_go(&gate_a);
 		reply = finish(&conn);
 		CHECK(front, is_from(reply, "from a", "first"));
 		CHECK(front, bed_log_says(&hedge_stage.bed, reply->id, "tries", "2"));
 		CHECK(front, of_service("hedges_won_total", "quick") == won);
 		CHECK(front, bed_wait(is_idle, "quick"));
-		gate_open(&gate_b, 1);
+		let_go(&gate_b);
 	}
 	CU_ASSERT_EQUAL(of_target("failures_total", "quick", hedge_stage.b), 0);
 	CU_ASSERT_EQUAL(of_target("breaker_open", "quick", hedge_stage.b), 0);
@@ -100,7 +100,7 @@ a_begun_answer_is_not_hedged(void)
 		begin(&conn, front, "GET", "/patient/half");
 		CHECK(front, gate_wait_waiting(&gate_a, 1));
 		CHECK(front, is_from(get(front, "/patient/slow"), "from b", "second"));
-		gate_open(&gate_a, 1);
+		let_go(&gate_a);
 		reply = finish(&conn);
 		CHECK(front, reply->status == 200 && reply->complete && log_lacks(reply, "\"hedged\""));
 		CHECK(front, of_service("hedges_total", "patient") == hedges + 1);
@@ -133,10 +133,10 @@ the_first_fails_beside_it(void)
 		double failures = of_target("failures_total", "plain", hedge_stage.a);
 
 		begin_race(&conn, front, "/plain/torn");
-		gate_open(&gate_a, 1);
+		let_go(&gate_a);
 		CHECK(front, bed_wait(runs_once, "plain"));
 		CHECK(front, of_target("failures_total", "plain", hedge_stage.a) == failures + 1);
-		gate_open(&gate_b, 1);
+		let_go(&gate_b);
 		CHECK(front, is_from(finish(&conn), "from b", "second"));
 		CHECK(front, bed_wait(is_idle, "plain"));
 	}
@@ -151,10 +151,10 @@ the_second_fails_beside_it(void)
 		double failures = of_target("failures_total", "plain", hedge_stage.b);
 
 		begin_race(&conn, front, "/plain/spare");
-		gate_open(&gate_b, 1);
+		let_go(&gate_b);
 		CHECK(front, bed_wait(runs_once, "plain"));
 		CHECK(front, of_target("failures_total", "plain", hedge_stage.b) == failures + 1);
-		gate_open(&gate_a, 1);
+		let_go(&gate_a);
 		CHECK(front, is_from(finish(&conn), "from a", "first"));
 	}
 }
@@ -169,9 +169,9 @@ a_busy_one_does_not_win(void)
 	EACH_FRONT(&hedge_stage, front)
 		for (int i = 0; i < 2; i++) {
 			begin_race(&conn, front, targets[i]);
-			gate_open(&gate_a, 1);
+			let_go(&gate_a);
 			CHECK(front, bed_wait(runs_once, i == 0 ? "plain" : "again"));
-			gate_open(&gate_b, 1);
+			let_go(&gate_b);
 			CHECK(front, is_from(finish(&conn), "from b", "second"));
 		}
 }
@@ -187,9 +187,9 @@ both_fail(void)
 
 		atomic_store(&hedge_broken, 2);
 		begin_race(&conn, front, "/plain/broken");
-		gate_open(&gate_a, 1);
+		let_go(&gate_a);
 		CHECK(front, bed_wait(runs_once, "plain"));
-		gate_open(&gate_b, 1);
+		let_go(&gate_b);
 		reply = finish(&conn);
 		CHECK(front, http_is_problem(&hedge_stage.bed, reply, 502, "service_closed"));
 		CHECK(front, bed_log_says(&hedge_stage.bed, reply->id, "hedged", "none"));
@@ -207,8 +207,8 @@ both_fail_and_a_third_is_allowed(void)
 
 		atomic_store(&hedge_broken, 2);
 		begin_race(&conn, front, "/again/broken");
-		gate_open(&gate_a, 1);
-		gate_open(&gate_b, 1);
+		let_go(&gate_a);
+		let_go(&gate_b);
 		reply = finish(&conn);
 		CHECK(front, reply->status == 200);
 		CHECK(front, bed_log_says(&hedge_stage.bed, reply->id, "tries", "3"));
@@ -227,8 +227,8 @@ both_fail_and_none_is_left(void)
 
 		atomic_store(&hedge_broken, 2);
 		begin_race(&conn, front, "/twice/broken");
-		gate_open(&gate_a, 1);
-		gate_open(&gate_b, 1);
+		let_go(&gate_a);
+		let_go(&gate_b);
 		reply = finish(&conn);
 		CHECK(front, http_is_problem(&hedge_stage.bed, reply, 502, "service_closed"));
 		CHECK(front, bed_log_says(&hedge_stage.bed, reply->id, "tries", "2"));

@@ -31,6 +31,7 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/head_test.c \
 	tests/unit/headers_test.c \
+	tests/unit/hedge_test.c \
 	tests/unit/health_test.c \
 	tests/unit/latency_test.c \
 	tests/unit/limit_test.c \

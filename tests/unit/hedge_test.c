@@ -1,6 +1,8 @@
-/* lib/core/forward_hedge.c: whether a second try is made. What becomes of two is for the end-to-end tests. */
+/* lib/core/forward_hedge.c: whether a second try is made, and what is learnt. What becomes of two is for the end-to-end tests. */
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,8 +11,8 @@
 #include "core/targets.h"
 #include "unit/exchange_scene.h"
 
-/* Sockets that accept and say nothing: each request ends by its route's timeout. */
-static int silent[2];
+/* Sockets that accept and say nothing: each request ends by its route's timeout. A third is answered at. */
+static int silent[2], lively;
 
 static int
 listen_somewhere(int *port)
@@ -30,11 +32,12 @@ static int
 set_up(void)
 {
 	char text[2048];
-	int a, b;
+	int a, b, c;
 
+	lively = listen_somewhere(&c);
 	silent[0] = listen_somewhere(&a);
 	silent[1] = listen_somewhere(&b);
-	if (silent[0] < 0 || silent[1] < 0)
+	if (silent[0] < 0 || silent[1] < 0 || lively < 0)
 		return 1;
 	snprintf(text, sizeof(text),
 	    "version: 1\n"
@@ -44,14 +47,16 @@ set_up(void)
 	    "  poor: {targets: [\"http://127.0.0.1:%d\"], hedge: {after: 1ms, budget: 0%%}}\n"
 	    "  narrow: {targets: [\"http://127.0.0.1:%d\"], hedge: 1ms, max-in-flight: 1}\n"
 	    "  without: {targets: [\"http://127.0.0.1:%d\", \"http://127.0.0.1:%d\"]}\n"
+	    "  mixed: {targets: [{url: \"http://127.0.0.1:%d\", weight: 1000}, \"http://127.0.0.1:%d\"], hedge: {at-least: 1ms}}\n"
 	    "defaults: {timeout: 80ms}\n"
 	    "routes:\n"
 	    "  fixed: {path: /fixed, service: fixed}\n"
 	    "  usual: {path: /usual, service: usual}\n"
 	    "  poor: {path: /poor, service: poor}\n"
 	    "  narrow: {path: /narrow, service: narrow}\n"
-	    "  without: {path: /without, service: without}\n",
-	    a, b, a, b, a, a, a, b);
+	    "  without: {path: /without, service: without}\n"
+	    "  mixed: {path: /mixed, service: mixed, timeout: 60s}\n",
+	    a, b, a, b, a, a, a, b, a, c);
 	return scene_set_up_with(text);
 }
 
@@ -60,6 +65,7 @@ tear_down(void)
 {
 	close(silent[0]);
 	close(silent[1]);
+	close(lively);
 	return scene_tear_down();
 }
 
@@ -163,6 +169,52 @@ the_second_is_not_judged(void)
 	CU_ASSERT_EQUAL(service->targets[0].state->failures + service->targets[1].state->failures, failures + 1);
 }
 
+static void *
+answer_once(void *arg)
+{
+	static const char answer[] = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+	int fd = accept(lively, NULL, NULL);
+	char request[4096] = "";
+	size_t len = 0;
+	ssize_t n;
+
+	while (strstr(request, "\r\n\r\n") == NULL && (n = recv(fd, request + len, sizeof(request) - 1 - len, 0)) > 0)
+		request[len += (size_t)n] = '\0';
+	*(bool *)arg = send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) > 0;
+	close(fd);
+	return NULL;
+}
+
+/* It would have taken longer: that is what is known of it. Left out, it would make the service look faster than it is. */
+static void
+what_was_overtaken_is_learnt_from(void)
+{
+	const struct fg_service *service = service_of("mixed");
+	struct fg_target_state *state = service->state;
+	bool answered = false;
+	pthread_t thread;
+	uint32_t slow = 0;
+
+	for (int i = 0; i < 32; i++)
+		fg_latency_add(&state->latency, 95, 100, 1);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, answer_once, &answered), 0);
+	scene_asks("GET", "/mixed");
+	fg_exchange_start(scene_begin());
+	while (scene.front.ends == 0)
+		fg_loop_turn(scene.loop, true);
+	pthread_join(thread, NULL);
+	CU_ASSERT(answered);
+	CU_ASSERT_EQUAL(scene.front.status, 204);
+	scene_finish();
+	CU_ASSERT(state->hedges == 1 && state->hedges_won == 1);
+	CU_ASSERT_EQUAL(service->targets[0].state->failures, 0);
+	CU_ASSERT_EQUAL(state->latency.added, 33);
+	/* Of a millisecond at the least, where the others are in the first few buckets. */
+	for (int n = 8; n < FG_LATENCY_BUCKETS; n++)
+		slow += state->latency.buckets[n];
+	CU_ASSERT_EQUAL(slow, 1);
+}
+
 void
 suite_hedge(void)
 {
@@ -174,4 +226,5 @@ suite_hedge(void)
 	ADD_TEST(suite, no_place);
 	ADD_TEST(suite, no_other_target);
 	ADD_TEST(suite, the_second_is_not_judged);
+	ADD_TEST(suite, what_was_overtaken_is_learnt_from);
 }

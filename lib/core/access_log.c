@@ -193,14 +193,18 @@ add_client_fields(struct fg_buf *line, const struct fg_exchange *x)
 static void
 add_decision_fields(struct fg_buf *line, const struct fg_exchange *x)
 {
+	const char *hedged = fg_hedge_outcome(x);
+
 	if (x->route != NULL)
 		add_text(line, KEY("route"), x->route->name, SHORT_BYTES);
 	if (x->service != NULL)
 		add_text(line, KEY("service"), x->service->name, SHORT_BYTES);
-	if (x->target != NULL)
-		add_text(line, KEY("target"), x->target->url, SHORT_BYTES);
+	if (x->lead->target != NULL)
+		add_text(line, KEY("target"), x->lead->target->url, SHORT_BYTES);
 	if (x->tries > 1)
 		add_count(line, KEY("tries"), x->tries);
+	if (hedged != NULL)
+		add_text(line, KEY("hedged"), fg_str_from(hedged), SHORT_BYTES);
 	if (x->identity != NULL) {
 		add_text(line, KEY("consumer"), x->identity->consumer, SHORT_BYTES);
 		add_text(line, KEY("auth"), x->identity->policy, SHORT_BYTES);
@@ -231,8 +235,8 @@ format_json(struct fg_buf *line, const struct fg_exchange *x)
 	add_span(line, KEY("decide_ms"), x->started, x->decided);
 	if (x->waited > 0)
 		add_span(line, KEY("queue_ms"), x->queued, x->queued + x->waited);
-	add_span(line, KEY("connect_ms"), x->called, x->connected);
-	add_span(line, KEY("first_byte_ms"), x->called, x->first_byte);
+	add_span(line, KEY("connect_ms"), x->called, x->lead->connected);
+	add_span(line, KEY("first_byte_ms"), x->called, x->lead->first_byte);
 	if (x->waiting_on != NULL)
 		add_text(line, KEY("waiting_on"), fg_str_from(x->waiting_on), SHORT_BYTES);
 	add_client_fields(line, x);

@@ -14,6 +14,8 @@ enum { FG_CONFIG_MAX_NAME = 64 };
 
 #define FG_CONFIG_NAME_SCHEMA "\"pattern\": \"^[A-Za-z0-9][A-Za-z0-9._-]*$\""
 
+#define FG_CONFIG_PERCENT_SCHEMA "\"type\": \"string\", \"pattern\": \"^[0-9]+%$|\\\\$\\\\{\""
+
 #define FG_CONFIG_STORE_FORM "memory, or redis://, rediss://, redis+unix://, redis+sentinel:// or redis+cluster:// and where it is"
 #define FG_CONFIG_STORE_SCHEMA "\"type\": \"string\", \"pattern\": \"^(memory$|redis(s|[+]unix|[+]sentinel|[+]cluster)?://.)|\\\\$\\\\{\""
 
@@ -89,6 +91,7 @@ extern const struct fg_conf_key fg_config_admission_keys[];
 fg_conf_parse_fn fg_config_parse_admission;
 extern const struct fg_conf_key fg_config_breaker_keys[], fg_config_retry_keys[], fg_config_health_keys[];
 fg_conf_parse_fn fg_config_check_breaker, fg_config_check_retry;
+fg_conf_parse_fn fg_config_parse_percent;
 /* Of a route: `split` (struct fg_split) and `mirror` (struct fg_route_mirror). */
 extern const struct fg_conf_key fg_config_split_service, fg_config_split_weight, fg_config_mirror_keys[];
 fg_conf_parse_fn fg_config_check_split, fg_config_parse_service;
@@ -102,6 +105,13 @@ void fg_config_set_traffic_presets(struct fg_service *service);
 
 extern const struct fg_conf_key fg_config_respond_keys[];
 fg_conf_parse_fn fg_config_check_respond;
+
+/* ---- config_hedge.c */
+
+extern const struct fg_conf_key fg_config_hedge_keys[];
+fg_conf_parse_fn fg_config_parse_hedge, fg_config_check_hedge;
+/* Of retries and hedges together; it is said in one place. node: of the service. */
+void fg_config_set_budget(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_service *service);
 
 /* ---- config_policy.c: of the filter of that number */
 

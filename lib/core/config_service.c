@@ -281,6 +281,7 @@ check_service(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 	for (size_t i = 0; i < service->target_count; i++, item = item->next)
 		finish_target(conf, item, service, &service->targets[i]);
 	fg_config_set_traffic_presets(service);
+	fg_config_set_budget(conf, node, service);
 	if (service->http2 && !fg_client_has_http2())
 		fg_conf_error(conf, fg_conf_get(node, "http2"), "this program was built with a libcurl without HTTP/2 (faregate version)");
 }
@@ -297,6 +298,9 @@ static const struct fg_conf_key service_keys[] = {
 	.help = "over this time a target that came back is given more and more, up to its weight"},
     {"retry", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, retry, struct fg_service_retry), .keys = fg_config_retry_keys,
 	.check = fg_config_check_retry, .help = "requests that failed are sent again; without it none is"},
+    {"hedge", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, hedge, struct fg_service_hedge), .keys = fg_config_hedge_keys,
+	.parse = fg_config_parse_hedge, .check = fg_config_check_hedge, .form = "p50 to p99, a time", .schema = "\"type\": \"string\"",
+	.help = "a slow GET, HEAD or OPTIONS is sent a second time, and the first answer taken; without it none is"},
     {"breaker", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, breaker, struct fg_service_breaker),
 	.keys = fg_config_breaker_keys, .check = fg_config_check_breaker,
 	.help = "a target that fails is left alone for a while; when all are, 503 breaker_open"},

@@ -6,13 +6,12 @@
 #define ONE_DAY (INT64_C(86400) * FG_US_PER_S)
 #define FAILURES_FORM "a list of connect, timeout, reset, invalid and statuses"
 #define FAILURES_SCHEMA "\"type\": [\"string\", \"integer\", \"array\"], \"items\": {\"type\": [\"string\", \"integer\"]}"
-#define PERCENT_SCHEMA "\"type\": \"string\", \"pattern\": \"^[0-9]+%$|\\\\$\\\\{\""
 #define RANGE_SCHEMA "\"type\": [\"string\", \"integer\"]"
 
 /* ---- values */
 
-static void
-parse_percent(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+void
+fg_config_parse_percent(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	uint64_t number = 0;
 	struct fg_str text;
@@ -118,8 +117,8 @@ fg_config_check_breaker(struct fg_conf *conf, const struct fg_conf_node *node, c
 const struct fg_conf_key fg_config_breaker_keys[] = {
     {"failures", FG_CONF_INT, FG_CONF_AT(struct fg_service_breaker, conf.failures), .min = 1, .max = 10000, .preset = "5",
 	.word = "none", .word_value = 0, .help = "in a row, counted over the whole pool, that open it"},
-    {"error-rate", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_breaker, conf.error_rate), .parse = parse_percent,
-	.min = 1, .form = "a percentage from 1% to 100%", .schema = PERCENT_SCHEMA, .shown_preset = "none",
+    {"error-rate", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_breaker, conf.error_rate), .parse = fg_config_parse_percent,
+	.min = 1, .form = "a percentage from 1% to 100%", .schema = FG_CONFIG_PERCENT_SCHEMA, .shown_preset = "none",
 	.help = "of all requests within the time that open it; looked at when one fails"},
     {"requests", FG_CONF_INT, FG_CONF_AT(struct fg_service_breaker, conf.requests), .min = 1, .max = 1000000, .preset = "20",
 	.help = "within the time; an error-rate of fewer says nothing"},
@@ -154,8 +153,8 @@ const struct fg_conf_key fg_config_retry_keys[] = {
     {"on", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_retry, on), .parse = parse_failures,
 	.preset = "connect, timeout, reset, 502, 503, 504", .form = FAILURES_FORM, .schema = FAILURES_SCHEMA,
 	.help = "what is tried again, where that is safe: idempotent methods, or nothing was sent yet"},
-    {"budget", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_retry, budget), .parse = parse_percent, .preset = "20%",
-	.form = "a percentage", .schema = PERCENT_SCHEMA, .help = "retries of the whole pool, as a part of its requests to this service"},
+    {"budget", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_retry, budget), .parse = fg_config_parse_percent, .preset = "20%",
+	.form = "a percentage", .schema = FG_CONFIG_PERCENT_SCHEMA, .help = "retries (and hedges) of the whole pool, as a part of its requests to this service"},
     {"backoff", FG_CONF_DURATION, FG_CONF_AT(struct fg_service_retry, backoff), .min = 0, .max = 10 * FG_US_PER_S, .preset = "25ms",
 	.help = "a retry waits up to this long, drawn at random; twice as long for each further one, ten times at most"},
     {"idempotency-key", FG_CONF_BOOL, FG_CONF_AT(struct fg_service_retry, trusts_idempotency_key), .preset = "false",
@@ -208,8 +207,8 @@ const struct fg_conf_key fg_config_health_keys[] = {
 	.help = "stands somewhere in the first 64k of a good answer"},
     {"host", FG_CONF_STRING, FG_CONF_AT(struct fg_service_health, host), .max = 253, .check = check_health_host,
 	.form = "a host name", .shown_preset = "the service's, or the target's", .help = "the Host of the probe"},
-    {"panic", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_health, panic), .parse = parse_percent, .preset = "50%",
-	.form = "a percentage", .schema = PERCENT_SCHEMA, .help = "when fewer targets are up, with their breakers closed, than this, probes are not believed: they may be wrong"},
+    {"panic", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_service_health, panic), .parse = fg_config_parse_percent, .preset = "50%",
+	.form = "a percentage", .schema = FG_CONFIG_PERCENT_SCHEMA, .help = "when fewer targets are up, with their breakers closed, than this, probes are not believed: they may be wrong"},
     {NULL},
 };
 

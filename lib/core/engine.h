@@ -65,8 +65,12 @@ void fg_gather_let_go(struct fg_exchange *x);
 void fg_forward_start(struct fg_exchange *x);
 /* It has its place at the service now. */
 void fg_forward_admitted(struct fg_exchange *x);
-/* Sends the request to x->target. */
-void fg_forward_call(struct fg_exchange *x);
+/* Sends the request to the try's target. */
+void fg_forward_call(struct fg_try *try);
+/* That of x->lead; the exchange waits for it, and a hedge may follow. */
+void fg_forward_call_lead(struct fg_exchange *x);
+/* For its addresses, or for its service. */
+void fg_forward_wait_for_lead(struct fg_exchange *x);
 /* Answers that no target can be had before that time is over. */
 void fg_forward_unavailable(struct fg_exchange *x, enum fg_err err, fg_usec wait);
 /* A deadline has passed, of the exchange or of a step of it. True: the exchange goes on with another try. */
@@ -88,22 +92,17 @@ FG_MUST_CHECK enum fg_err fg_forward_pick(struct fg_exchange *x, const struct fg
     const struct fg_tried *tried, const struct fg_target **target, struct fg_permit *permit, fg_usec *wait);
 /* What it asks fg_service_pick(), which `faregate explain` asks too. */
 struct fg_pick fg_forward_make_pick(struct fg_exchange *x, const struct fg_service *service, const struct fg_tried *tried);
-/* Picks x->target. Not FG_OK: nobody is there; somebody may be after *wait. */
+/* Picks the first try's target. Not FG_OK: nobody is there; somebody may be after *wait. */
 FG_MUST_CHECK enum fg_err fg_try_first(struct fg_exchange *x, fg_usec *wait);
-/* Before a call is given up: whether something of the request may have reached the service. */
-static inline void
-fg_forward_note_sent(struct fg_exchange *x)
-{
-	struct fg_call_times times;
-
-	if (x->call == NULL)
-		return;
-	fg_call_get_times(x->call, &times);
-	x->was_sent |= times.sent;
-}
+/* A try at that target begins: it is in flight there. */
+void fg_try_enter(struct fg_try *try, const struct fg_target *target, const struct fg_permit *permit);
+/* It is over, whatever it came to: a call that still runs is cancelled. Any number of times. */
+void fg_try_drop(struct fg_try *try);
+/* Where the request has been so far; NULL: nobody keeps that. */
+const struct fg_tried *fg_try_tried(const struct fg_exchange *x);
 /* What became of the try; the first word counts. */
-void fg_try_judge(struct fg_exchange *x, enum fg_failure failure);
-/* The try has failed in this way. True: another one is on its way, and a call that still ran is cancelled. */
+void fg_try_judge(struct fg_try *try, enum fg_failure failure);
+/* x->lead has failed in this way. True: another try is on its way, and a call that still ran is cancelled. */
 bool fg_try_again(struct fg_exchange *x, enum fg_failure failure, bool nothing_sent);
 /* A piece of the request's body is sent; it may be wanted again. */
 void fg_try_keep(struct fg_exchange *x, struct fg_str chunk);
@@ -111,13 +110,30 @@ void fg_try_keep(struct fg_exchange *x, struct fg_str chunk);
 struct fg_str fg_try_replay(struct fg_exchange *x, size_t most);
 /* Whether there is more of that. */
 bool fg_try_has_more(const struct fg_exchange *x);
-/* No try runs any more, nor will one. */
+/* No try will follow. */
 void fg_try_stop(struct fg_exchange *x);
+
+/* ---- forward_hedge.c */
+
+/* The lead was sent just now: where the service and the request allow it, a second try follows unless an answer comes. */
+void fg_hedge_prepare(struct fg_exchange *x);
+/* Whether an answer of that status ends the race of two tries, or the other one's is waited for. */
+bool fg_hedge_is_answer(const struct fg_service *service, int status);
+/* The try has failed. True: it was one of two, is dropped, and the other goes on alone. */
+bool fg_hedge_carries_on(struct fg_try *failed);
+/* The try's answer is taken: it leads, and the other one, if there is any, is cancelled. */
+void fg_hedge_settle(struct fg_try *winner);
+/* No second try runs any more, nor follows the present lead. Any number of times. */
+void fg_hedge_stop(struct fg_exchange *x);
+/* What it would do, for `faregate explain`. */
+void fg_hedge_explain(struct fg_exchange *x);
 
 /* ---- deadlines (exchange.c) */
 
 /* The step now waits for that; the time of the last byte is now. */
 void fg_exchange_wait_for(struct fg_exchange *x, enum fg_wait wait);
+/* Another try leads: its answer is what the step waits for, since it was sent. */
+void fg_exchange_wait_for_lead(struct fg_exchange *x);
 /* A byte moved: what the step waits for stays. */
 static inline void
 fg_exchange_touch(struct fg_exchange *x)

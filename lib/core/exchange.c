@@ -139,6 +139,8 @@ new_exchange(struct fg_gateway *gw)
 	fg_headers_init(&x->req.headers, &x->arena);
 	fg_headers_init(&x->resp.headers, &x->arena);
 	x->resp.content_length = -1;
+	x->first_try = (struct fg_try){.x = x, .resp = &x->resp};
+	x->lead = &x->first_try;
 	x->next = gw->live;
 	if (gw->live != NULL)
 		gw->live->prev = x;
@@ -211,7 +213,7 @@ fg_exchange_free(struct fg_exchange *x)
 	struct fg_gateway *gw = x->gw;
 
 	FG_CHECK_MAGIC(x, FG_EXCHANGE_MAGIC);
-	FG_ASSERT(x->call == NULL && x->front == NULL && x->await == NULL);
+	FG_ASSERT(x->lead->call == NULL && x->front == NULL && x->await == NULL);
 	if (x->state != FG_X_DONE)
 		fg_engine_end_filters(x); /* one that was decided and went no further */
 	x->magic = 0;
@@ -333,7 +335,7 @@ fg_exchange_on_client_gone(struct fg_exchange *x)
 static bool
 is_connecting(const struct fg_exchange *x, struct fg_call_times *times)
 {
-	fg_call_get_times(x->call, times);
+	fg_call_get_times(x->lead->call, times);
 	return !times->reused && times->connected == 0;
 }
 
@@ -362,8 +364,8 @@ step_deadline(const struct fg_exchange *x)
 	case FG_WAIT_RESPONSE:
 		if (is_connecting(x, &times))
 			return fg_loop_clock(x->gw->loop)->mono + service->response_timeout;
-		if (x->active < x->sent_at + times.connected)
-			return x->sent_at + times.connected + service->response_timeout;
+		if (x->active < x->lead->sent_at + times.connected)
+			return x->lead->sent_at + times.connected + service->response_timeout;
 		return x->active + service->response_timeout;
 	}
 	return 0;
@@ -414,6 +416,17 @@ fg_exchange_wait_for(struct fg_exchange *x, enum fg_wait wait)
 	if (was_idle || was_none || wait == FG_WAIT_NONE || wait == FG_WAIT_PLACE || wait == FG_WAIT_RESPONSE || x->service == NULL ||
 	    x->service->idle_timeout < x->service->response_timeout)
 		arm(x);
+}
+
+void
+fg_exchange_wait_for_lead(struct fg_exchange *x)
+{
+	bool resolves = fg_call_is_resolving(x->lead->call);
+
+	x->wait = resolves ? FG_WAIT_NAME : FG_WAIT_RESPONSE;
+	x->waiting_on = resolves ? "name" : "service";
+	x->active = x->lead->sent_at;
+	arm(x);
 }
 
 static void

@@ -33,6 +33,7 @@ struct fg_access_log;
 struct fg_config;
 struct fg_exchange;
 struct fg_filter;
+struct fg_hedge;
 struct fg_identity;
 struct fg_log;
 struct fg_mirror;
@@ -161,6 +162,17 @@ struct fg_response {
 	int64_t content_length;  /* -1: unknown */
 };
 
+/* The request on its way to one target. */
+struct fg_try {
+	struct fg_exchange *x;
+	const struct fg_target *target;     /* NULL: not yet */
+	struct fg_call *call;               /* NULL: none running */
+	struct fg_response *resp;           /* what has come of its answer's head */
+	bool is_in_flight, is_judged;       /* it counts as such; its target was told what became of it */
+	struct fg_permit permit;            /* of its breakers */
+	fg_usec sent_at, connected, first_byte; /* monotonic; 0: did not happen */
+};
+
 /* Where the exchange goes once every filter has agreed. */
 enum fg_terminal {
 	FG_TERMINAL_NONE, FG_TERMINAL_FORWARD, FG_TERMINAL_RESPOND, FG_TERMINAL_ANSWERED, FG_TERMINAL_REFUSED,
@@ -214,7 +226,6 @@ struct fg_exchange {
 	struct fg_route_hit hit;
 	const struct fg_route *route;     /* NULL: none */
 	const struct fg_service *service; /* NULL: not forwarded */
-	const struct fg_target *target;   /* NULL: not yet */
 	enum fg_terminal terminal;
 	const struct fg_identity *identity; /* who is calling; NULL: anonymous */
 	struct fg_str forward_target;     /* request target the service gets */
@@ -228,17 +239,17 @@ struct fg_exchange {
 	struct fg_exchange *queue_prev, *queue_next; /* while it is waited for */
 	fg_usec queued, waited;           /* monotonic: since when; for how long in all */
 
-	/* the try under way */
+	/* tries */
 	unsigned tries;                   /* so far */
-	bool is_trying, is_judged;        /* it counts as in flight; its target was told what became of it */
-	struct fg_permit permit;          /* of its breakers */
+	struct fg_try first_try;          /* and those after a failure, one at a time */
+	struct fg_try *lead;              /* never NULL: the one that is answered with; of two that run, the older */
 	struct fg_retry *retry;           /* NULL: the service has none */
+	struct fg_hedge *hedge;           /* the second that may run beside it; NULL: none will */
 	struct fg_mirror *mirror;         /* a copy whose body is not complete yet; NULL: none */
 
 	/* waiting */
 	const char *waiting_on;           /* constant: "service orders", "redis"; NULL: nothing */
 	struct fg_await *await;           /* what it is suspended in; NULL: nothing */
-	struct fg_call *call;             /* NULL: none running */
 	struct fg_timer deadline;         /* the nearest of the following; lazily moved */
 	fg_usec total_deadline;           /* monotonic; 0: none */
 	enum fg_wait wait;                /* which of the step's deadlines runs */
@@ -266,8 +277,8 @@ struct fg_exchange {
 	bool was_sent;                    /* something of the request may have reached the service */
 	bool has_idempotency_key;         /* one that a filter has looked at, in whichever header */
 
-	/* times: monotonic; 0: did not happen; sent_at: when the try under way began */
-	fg_usec started, decided, called, sent_at, connected, first_byte, ended;
+	/* times: monotonic; 0: did not happen */
+	fg_usec started, decided, called, ended;
 	fg_usec wall; /* at the start */
 	struct fg_task resume_task, free_task;
 	char first[]; /* of the arena: most exchanges need no more */
@@ -303,6 +314,9 @@ void fg_exchange_refuse(struct fg_exchange *x, enum fg_err reason);
 /* Answers with a body of our own (copied unless it lies in the arena or the configuration: borrowed then). */
 void fg_exchange_answer(struct fg_exchange *x, enum fg_err reason, int status, struct fg_str content_type,
     struct fg_str body);
+
+/* "first" or "second": whose answer was taken; "none"; NULL when there was no second try beside the first. */
+const char *fg_hedge_outcome(const struct fg_exchange *x);
 
 /* Says a step of the decision to `faregate explain`; costs nothing in a worker. detail is a printf format. */
 void fg_exchange_trace(struct fg_exchange *x, const char *who, const char *outcome, const char *fmt, ...)

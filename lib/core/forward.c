@@ -36,14 +36,15 @@ ms_left(const struct fg_exchange *x)
 }
 
 static struct fg_call_header *
-call_headers(struct fg_exchange *x, size_t *count)
+call_headers(const struct fg_try *try, size_t *count)
 {
+	struct fg_exchange *x = try->x;
 	const struct fg_headers *headers = &x->req.headers;
 	struct fg_str deadline = x->service->deadline_header;
 	struct fg_call_header *out = fg_arena_alloc(&x->arena, (headers->count + 2) * sizeof(*out));
 	size_t n = 0;
 
-	out[n++] = (struct fg_call_header){.name = FG_STR("Host"), .value = fg_forward_host(x, x->target)};
+	out[n++] = (struct fg_call_header){.name = FG_STR("Host"), .value = fg_forward_host(x, try->target)};
 	for (size_t i = 0; i < headers->count; i++)
 		if (headers->v[i].id != FG_HDR_HOST && headers->v[i].id != FG_HDR_CONTENT_LENGTH &&
 		    (deadline.len == 0 || !fg_str_ieq(headers->v[i].name, deadline)))
@@ -107,7 +108,7 @@ wait_after_sending(struct fg_exchange *x, bool is_whole)
 static enum fg_flow
 on_send(void *arg, char *buf, size_t size, size_t *len)
 {
-	struct fg_exchange *x = arg;
+	struct fg_exchange *x = ((struct fg_try *)arg)->x;
 	struct fg_str again = fg_try_replay(x, size);
 	size_t n = x->body.len < size ? x->body.len : size;
 
@@ -138,10 +139,10 @@ on_send(void *arg, char *buf, size_t size, size_t *len)
 void
 fg_forward_on_body(struct fg_exchange *x)
 {
-	if (!x->send_paused || x->call == NULL)
+	if (!x->send_paused || x->lead->call == NULL)
 		return;
 	x->send_paused = false;
-	fg_call_resume_send(x->call);
+	fg_call_resume_send(x->lead->call);
 }
 
 /* ---- the response, from the service to the client */
@@ -149,44 +150,48 @@ fg_forward_on_body(struct fg_exchange *x)
 static enum fg_flow
 on_status(void *arg, int status)
 {
-	struct fg_exchange *x = arg;
+	struct fg_try *try = arg;
 
-	x->first_byte = fg_clock_mono();
-	x->resp.status = status;
+	try->first_byte = fg_clock_mono();
+	try->resp->status = status;
 	return FG_FLOW_GO;
 }
 
 static enum fg_flow
 on_header(void *arg, struct fg_str name, struct fg_str value)
 {
-	struct fg_exchange *x = arg;
-	struct fg_headers *headers = &x->resp.headers;
+	struct fg_try *try = arg;
+	struct fg_arena *arena = &try->x->arena;
 
-	if (fg_headers_add(headers, fg_arena_str(&x->arena, name), fg_arena_str(&x->arena, value)) == FG_OK)
+	if (fg_headers_add(&try->resp->headers, fg_arena_str(arena, name), fg_arena_str(arena, value)) == FG_OK)
 		return FG_FLOW_GO;
-	fg_call_fail_with(x->call, FG_ERR_SERVICE_HEADERS_TOO_LARGE);
+	fg_call_fail_with(try->call, FG_ERR_SERVICE_HEADERS_TOO_LARGE);
 	return FG_FLOW_FAIL;
 }
 
 /* Everybody waits for this one try to tell whether the target, or the service, is back: its answer has begun, which is enough. */
 static bool
-is_awaited(const struct fg_exchange *x)
+is_awaited(const struct fg_try *try)
 {
-	return x->permit.target.until != 0 || x->permit.service.until != 0;
+	return try->permit.target.until != 0 || try->permit.service.until != 0;
 }
 
 static enum fg_flow
 on_head_end(void *arg)
 {
-	struct fg_exchange *x = arg;
+	struct fg_try *try = arg;
+	struct fg_exchange *x = try->x;
+	int status = try->resp->status;
 
-	if (fg_failure_is_status(x->service, x->resp.status)) {
-		fg_try_judge(x, FG_FAILURE_STATUS);
-		if (fg_try_again(x, FG_FAILURE_STATUS, false))
-			return FG_FLOW_GO;
-	} else if (is_awaited(x)) {
-		fg_try_judge(x, FG_FAILURE_NONE);
-	}
+	if (fg_failure_is_status(x->service, status))
+		fg_try_judge(try, FG_FAILURE_STATUS);
+	else if (is_awaited(try))
+		fg_try_judge(try, FG_FAILURE_NONE);
+	if (!fg_hedge_is_answer(x->service, status) && fg_hedge_carries_on(try))
+		return FG_FLOW_GO;
+	if (fg_failure_is_status(x->service, status) && fg_try_again(x, FG_FAILURE_STATUS, false))
+		return FG_FLOW_GO;
+	fg_hedge_settle(try);
 	fg_headers_remove_hop_by_hop(&x->resp.headers);
 	fg_exchange_wait_for(x, FG_WAIT_SERVICE_BODY);
 	if (!fg_gather_head(x))
@@ -197,7 +202,7 @@ on_head_end(void *arg)
 static enum fg_flow
 on_body(void *arg, struct fg_str chunk)
 {
-	struct fg_exchange *x = arg;
+	struct fg_exchange *x = ((struct fg_try *)arg)->x;
 
 	if (fg_gather_body(x, chunk)) {
 		fg_exchange_touch(x);
@@ -216,11 +221,11 @@ on_body(void *arg, struct fg_str chunk)
 void
 fg_forward_on_writable(struct fg_exchange *x)
 {
-	if (!x->receive_paused || x->call == NULL)
+	if (!x->receive_paused || x->lead->call == NULL)
 		return;
 	x->receive_paused = false;
 	fg_exchange_wait_for(x, FG_WAIT_SERVICE_BODY);
-	fg_call_resume_body(x->call);
+	fg_call_resume_body(x->lead->call);
 }
 
 /*
@@ -239,20 +244,23 @@ recall_response(struct fg_exchange *x)
 static void
 on_end(void *arg, enum fg_err err)
 {
-	struct fg_exchange *x = arg;
+	struct fg_try *try = arg;
+	struct fg_exchange *x = try->x;
 	struct fg_call_times times;
 	enum fg_failure failure;
 
-	fg_call_get_times(x->call, &times);
-	x->connected = times.connected > 0 ? x->sent_at + times.connected : 0;
+	fg_call_get_times(try->call, &times);
+	try->connected = times.connected > 0 ? try->sent_at + times.connected : 0;
 	x->was_sent |= times.sent;
-	x->call = NULL;
+	try->call = NULL;
 	if (err == FG_OK && !x->head_sent && !x->is_gathering)
 		err = FG_ERR_SERVICE_RESPONSE_INVALID;
 	if (err != FG_OK)
 		recall_response(x);
 	failure = fg_failure_of(err);
-	fg_try_judge(x, failure);
+	fg_try_judge(try, failure);
+	if (err != FG_OK && fg_hedge_carries_on(try))
+		return;
 	if (failure > FG_FAILURE_NOT_ITS && fg_try_again(x, failure, !times.sent))
 		return;
 	if (err == FG_OK && x->is_gathering)
@@ -265,17 +273,14 @@ on_end(void *arg, enum fg_err err)
 		fg_exchange_refuse(x, err);
 }
 
-static void
-wait_for_service(struct fg_exchange *x)
-{
-	x->waiting_on = "service";
-	fg_exchange_wait_for(x, x->req.has_body ? FG_WAIT_SERVICE_READS : FG_WAIT_RESPONSE);
-}
-
+/* Of a race it is the lead's step whose deadline runs. */
 static void
 on_resolved(void *arg)
 {
-	wait_for_service(arg);
+	struct fg_try *try = arg;
+
+	if (try == try->x->lead)
+		fg_forward_wait_for_lead(try->x);
 }
 
 static const struct fg_call_ops call_ops = {
@@ -289,15 +294,16 @@ static const struct fg_call_ops call_ops = {
 };
 
 void
-fg_forward_call(struct fg_exchange *x)
+fg_forward_call(struct fg_try *try)
 {
+	struct fg_exchange *x = try->x;
 	const struct fg_request *req = &x->req;
 	struct fg_call_spec spec;
 
-	x->sent_at = fg_loop_clock(x->gw->loop)->mono;
-	fg_headers_init(&x->resp.headers, &x->arena);
+	try->sent_at = fg_loop_clock(x->gw->loop)->mono;
+	fg_headers_init(&try->resp->headers, &x->arena);
 	spec = (struct fg_call_spec){
-	    .endpoint = x->target->endpoint,
+	    .endpoint = try->target->endpoint,
 	    .method = req->method,
 	    .target = x->forward_target,
 	    .has_body = req->has_body || fg_forward_says_empty(req),
@@ -305,14 +311,28 @@ fg_forward_call(struct fg_exchange *x)
 	    .replayable = !req->has_body && fg_method_is_idempotent(req->method_id),
 	    .arena = &x->arena,
 	};
-	spec.headers = call_headers(x, &spec.header_count);
-	x->call = fg_call_start(x->gw->client, &spec, &call_ops, x);
-	if (!fg_call_is_resolving(x->call)) {
-		wait_for_service(x);
-		return;
+	spec.headers = call_headers(try, &spec.header_count);
+	try->call = fg_call_start(x->gw->client, &spec, &call_ops, try);
+}
+
+void
+fg_forward_wait_for_lead(struct fg_exchange *x)
+{
+	if (fg_call_is_resolving(x->lead->call)) {
+		x->waiting_on = "name";
+		fg_exchange_wait_for(x, FG_WAIT_NAME);
+	} else {
+		x->waiting_on = "service";
+		fg_exchange_wait_for(x, x->req.has_body ? FG_WAIT_SERVICE_READS : FG_WAIT_RESPONSE);
 	}
-	x->waiting_on = "name";
-	fg_exchange_wait_for(x, FG_WAIT_NAME);
+}
+
+void
+fg_forward_call_lead(struct fg_exchange *x)
+{
+	fg_forward_call(x->lead);
+	fg_forward_wait_for_lead(x);
+	fg_hedge_prepare(x);
 }
 
 void
@@ -352,7 +372,7 @@ fg_forward_admitted(struct fg_exchange *x)
 	}
 	x->called = fg_loop_clock(x->gw->loop)->mono;
 	fg_mirror_start(x);
-	fg_forward_call(x);
+	fg_forward_call_lead(x);
 }
 
 /* Of the whole exchange's time a service that was asked and did not answer has had its share. */
@@ -369,17 +389,17 @@ fg_forward_on_deadline(struct fg_exchange *x, enum fg_err err)
 {
 	enum fg_failure failure = failure_by_deadline(x, err);
 
-	fg_try_judge(x, failure);
-	return failure > FG_FAILURE_NOT_ITS && err != FG_ERR_EXCHANGE_TIMEOUT && fg_try_again(x, failure, false);
+	fg_try_judge(x->lead, failure);
+	if (failure <= FG_FAILURE_NOT_ITS || err == FG_ERR_EXCHANGE_TIMEOUT)
+		return false;
+	return fg_hedge_carries_on(x->lead) || fg_try_again(x, failure, false);
 }
 
 void
 fg_forward_stop(struct fg_exchange *x)
 {
-	fg_forward_note_sent(x);
-	if (x->call != NULL)
-		fg_call_cancel(x->call);
-	x->call = NULL;
+	fg_hedge_stop(x);
+	fg_try_drop(x->lead);
 	fg_try_stop(x);
 	fg_mirror_stop(x);
 	fg_admission_leave(x);

@@ -1,26 +1,20 @@
 /*
  * Tries: a forwarded exchange is sent to a target, and when that fails and may be repeated, to another one. Which target
- * that is decides service.c; what became of a try is told once, to judge.c.
+ * that is decides service.c; what became of a try is told here to its breaker, once.
  *
  * A try is repeated only while nothing of an answer has gone to the client, and only where repeating does no harm: nothing
  * of the request has left us, or its method is idempotent (RFC 9110 §9.2.2), or it carries an Idempotency-Key that the
- * service is said to honour. All retries of a pool to a service come out of one budget, a share of its requests, so that
- * they never make an outage worse.
+ * service is said to honour. Each costs of the service's budget (budget.h).
  */
 #include "core/engine.h"
 
+#include "core/budget.h"
 #include "core/config.h"
 #include "core/idempotency_key.h"
 #include "core/judge.h"
 #include "core/service.h"
 #include "core/targets.h"
 #include "core/var.h"
-
-enum {
-	RETRY = 1000,                /* what one costs, in thousandths */
-	CREDIT_FIRST = 10 * RETRY,   /* what a service has at first: few requests can be retried too */
-	CREDIT_MOST = 100 * RETRY,
-};
 
 #define RETRY_AFTER_MOST FG_US_PER_S /* a service that asks for more time is not asked again */
 
@@ -79,14 +73,19 @@ fg_forward_pick(struct fg_exchange *x, const struct fg_service *service, const s
 	return err;
 }
 
-static void
-enter(struct fg_exchange *x, const struct fg_target *target, const struct fg_permit *permit)
+void
+fg_try_enter(struct fg_try *try, const struct fg_target *target, const struct fg_permit *permit)
 {
-	x->target = target;
-	x->permit = *permit;
+	struct fg_exchange *x = try->x;
+
 	x->tries++;
-	x->is_trying = true;
-	x->is_judged = false;
+	try->target = target;
+	try->permit = *permit;
+	try->is_in_flight = true;
+	try->is_judged = false;
+	try->sent_at = try->connected = try->first_byte = 0;
+	try->resp->status = 0;
+	try->resp->content_length = -1;
 	fg_targets_enter(x->gw->targets, x->gw->worker, target);
 	atomic_fetch_add_explicit(&target->state->requests, 1, memory_order_relaxed);
 	if (x->retry != NULL)
@@ -94,47 +93,47 @@ enter(struct fg_exchange *x, const struct fg_target *target, const struct fg_per
 }
 
 static void
-leave(struct fg_exchange *x)
+cancel(struct fg_try *try)
 {
-	if (x->is_trying)
-		fg_targets_leave(x->gw->targets, x->gw->worker, x->target);
-	if (x->is_trying && !x->is_judged)
-		fg_judge_never(x->gw, x->target, &x->permit);
-	x->is_trying = false;
+	struct fg_call_times times;
+
+	if (try->call == NULL)
+		return;
+	fg_call_get_times(try->call, &times);
+	try->x->was_sent |= times.sent;
+	fg_call_cancel(try->call);
+	try->call = NULL;
+}
+
+void
+fg_try_drop(struct fg_try *try)
+{
+	struct fg_gateway *gw = try->x->gw;
+
+	cancel(try);
+	if (!try->is_in_flight)
+		return;
+	try->is_in_flight = false;
+	fg_targets_leave(gw->targets, gw->worker, try->target);
+	if (!try->is_judged)
+		fg_judge_never(gw, try->target, &try->permit);
+}
+
+const struct fg_tried *
+fg_try_tried(const struct fg_exchange *x)
+{
+	return x->retry == NULL ? NULL : &x->retry->tried;
 }
 
 /* ---- what became of it */
 
 void
-fg_try_judge(struct fg_exchange *x, enum fg_failure failure)
+fg_try_judge(struct fg_try *try, enum fg_failure failure)
 {
-	if (!x->is_trying || x->is_judged || failure == FG_FAILURE_NOT_ITS)
+	if (!try->is_in_flight || try->is_judged || failure == FG_FAILURE_NOT_ITS)
 		return;
-	x->is_judged = true;
-	fg_judge(x->gw, x->target, &x->permit, failure, x->resp.status);
-}
-
-/* ---- the budget */
-
-static void
-add_credit(const struct fg_service *service, int64_t credit)
-{
-	if (atomic_load_explicit(&service->state->retry_credit, memory_order_relaxed) < CREDIT_MOST - CREDIT_FIRST)
-		atomic_fetch_add_explicit(&service->state->retry_credit, credit, memory_order_relaxed);
-}
-
-static bool
-take_credit(const struct fg_service *service)
-{
-	int64_t credit = atomic_load_explicit(&service->state->retry_credit, memory_order_relaxed);
-
-	if (service->retry->budget == 0)
-		return false;
-	do {
-		if (credit + CREDIT_FIRST < RETRY)
-			return false;
-	} while (!atomic_compare_exchange_weak(&service->state->retry_credit, &credit, credit - RETRY));
-	return true;
+	try->is_judged = true;
+	fg_judge(try->x->gw, try->target, &try->permit, failure, try->resp->status);
 }
 
 /* ---- again */
@@ -143,7 +142,7 @@ static void
 on_backoff_over(struct fg_timer *timer, void *arg)
 {
 	(void)timer;
-	fg_forward_call(((struct fg_retry *)arg)->x);
+	fg_forward_call_lead(((struct fg_retry *)arg)->x);
 }
 
 static void
@@ -151,7 +150,6 @@ prepare_retries(struct fg_exchange *x)
 {
 	if (x->service->retry == NULL)
 		return;
-	add_credit(x->service, (int64_t)x->service->retry->budget * RETRY / 100);
 	x->retry = FG_ARENA_NEW(&x->arena, struct fg_retry);
 	x->retry->x = x;
 	x->retry->is_kept = true;
@@ -263,28 +261,23 @@ pick_again(struct fg_exchange *x, const struct fg_target **target, struct fg_per
 	fg_usec wait;
 	bool found;
 
-	fg_targets_leave(x->gw->targets, x->gw->worker, x->target);
+	fg_targets_leave(x->gw->targets, x->gw->worker, x->lead->target);
 	found = fg_forward_pick(x, x->service, &x->retry->tried, target, permit, &wait) == FG_OK ||
 	    fg_forward_pick(x, x->service, NULL, target, permit, &wait) == FG_OK;
-	fg_targets_enter(x->gw->targets, x->gw->worker, x->target);
+	fg_targets_enter(x->gw->targets, x->gw->worker, x->lead->target);
 	return found;
 }
 
 static void
 begin_again(struct fg_exchange *x, const struct fg_target *target, const struct fg_permit *permit, fg_usec after)
 {
-	fg_forward_note_sent(x);
-	if (x->call != NULL)
-		fg_call_cancel(x->call);
-	x->call = NULL;
+	fg_hedge_stop(x);
+	fg_try_drop(x->lead);
+	x->lead = &x->first_try;
+	fg_try_enter(x->lead, target, permit);
 	x->is_gathering = false;
-	leave(x);
-	enter(x, target, permit);
 	x->retry->replayed = 0;
 	x->send_paused = x->receive_paused = false;
-	x->resp.status = 0;
-	x->resp.content_length = -1;
-	x->first_byte = 0;
 	x->waiting_on = "retry";
 	fg_exchange_wait_for(x, FG_WAIT_NONE);
 	fg_timer_start(&x->retry->timer, after);
@@ -304,12 +297,12 @@ fg_try_again(struct fg_exchange *x, enum fg_failure failure, bool nothing_sent)
 	after = backoff(x, failure);
 	if (after < 0 || (x->total_deadline != 0 && fg_loop_clock(x->gw->loop)->mono + after >= x->total_deadline))
 		return false;
-	if (!take_credit(x->service)) {
+	if (!fg_budget_take(x->service)) {
 		atomic_fetch_add_explicit(&state->retries_refused, 1, memory_order_relaxed);
 		return false;
 	}
 	if (!pick_again(x, &target, &permit)) {
-		add_credit(x->service, RETRY);
+		fg_budget_give_back(x->service);
 		return false;
 	}
 	atomic_fetch_add_explicit(&state->retries, 1, memory_order_relaxed);
@@ -328,15 +321,16 @@ fg_try_first(struct fg_exchange *x, fg_usec *wait)
 
 	if (err != FG_OK)
 		return err;
+	if (x->service->retry != NULL || x->service->hedge != NULL)
+		fg_budget_earn(x->service);
 	prepare_retries(x);
-	enter(x, target, &permit);
+	fg_try_enter(x->lead, target, &permit);
 	return FG_OK;
 }
 
 void
 fg_try_stop(struct fg_exchange *x)
 {
-	leave(x);
 	if (x->retry == NULL)
 		return;
 	fg_timer_stop(&x->retry->timer);

@@ -4,16 +4,17 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/api_key_record.c lib/core/api_key_record.h lib/core/api_key_store.c lib/core/api_key_store.h \
 	lib/core/admission.c lib/core/admission.h \
 	lib/core/breaker.c lib/core/breaker.h lib/core/breaker_rate.c lib/core/breaker_rate.h \
+	lib/core/budget.c lib/core/budget.h \
 	lib/core/client_certificate.c lib/core/client_certificate.h \
 	lib/core/config.c lib/core/config.h lib/core/config_internal.h \
 	lib/core/config_consumer.c lib/core/config_policy.c lib/core/config_pool.c lib/core/config_respond.c lib/core/config_route.c \
-	lib/core/config_dns.c lib/core/config_service.c lib/core/config_store.c lib/core/config_traffic.c \
+	lib/core/config_dns.c lib/core/config_hedge.c lib/core/config_service.c lib/core/config_store.c lib/core/config_traffic.c \
 	lib/core/edit.c lib/core/edit.h \
 	lib/core/edit_keys.c lib/core/edit_keys.h \
 	lib/core/engine.h \
 	lib/core/exchange.c lib/core/exchange.h lib/core/explain.c \
 	lib/core/fetch.c lib/core/fetch.h \
-	lib/core/forward.c lib/core/forward_try.c \
+	lib/core/forward.c lib/core/forward_hedge.c lib/core/forward_try.c \
 	lib/core/gather.c \
 	lib/core/headers.c lib/core/headers.h \
 	lib/core/health.c lib/core/health.h \
@@ -25,6 +26,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/idempotency_store.c lib/core/idempotency_store.h \
 	lib/core/identity.c lib/core/identity.h lib/core/judge.c lib/core/judge.h \
 	lib/core/key_source.c lib/core/key_source.h lib/core/key_store.c lib/core/key_store.h \
+	lib/core/latency.c lib/core/latency.h \
 	lib/core/limit.c lib/core/limit.h lib/core/limit_tell.c lib/core/limit_window.c \
 	lib/core/limit_key.c lib/core/limit_store.h \
 	lib/core/limit_policy.c lib/core/limit_policy.h lib/core/limit_ask.c \

@@ -191,6 +191,7 @@ decide_terminal(struct fg_exchange *x)
 		fg_exchange_trace(x, "max-in-flight", "place", "one of %d; up to %d wait for %lld ms, of %s criticality",
 		    x->service->admission.most, x->service->admission.queue,
 		    (long long)(x->service->admission.wait / FG_US_PER_MS), fg_criticality_word(x->route->criticality));
+	fg_hedge_explain(x);
 }
 
 /* Filters from filter_at on; next is what the one before said. */

@@ -86,9 +86,17 @@ struct fg_service_health {
 struct fg_service_retry {
 	int attempts; /* tries in all */
 	struct fg_failure_set on;
-	int budget;   /* retries a hundred requests */
+	int budget;   /* percent; fg_service.budget goes by it */
 	fg_usec backoff, backoff_most;
 	bool trusts_idempotency_key;
+};
+
+/* When a second try follows one that is slow. */
+struct fg_service_hedge {
+	fg_usec after;    /* 0: the percentile */
+	int percentile;   /* of the service's recent answers */
+	fg_usec at_least; /* however fast it is: of a percentile alone */
+	int budget;       /* percent; of a service without retry */
 };
 
 struct fg_service {
@@ -104,6 +112,8 @@ struct fg_service {
 	const struct fg_service_breaker *service_breaker; /* of all together; NULL: none */
 	const struct fg_service_health *health;   /* NULL: none */
 	const struct fg_service_retry *retry;     /* NULL: none */
+	const struct fg_service_hedge *hedge;     /* NULL: none */
+	int budget; /* retries and hedges together, a hundred requests */
 	struct fg_admission_conf admission;
 	const struct fg_respond *respond; /* answers in its place; NULL: it answers itself */
 	fg_usec connect_timeout;

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "core/breaker.h"
 #include "core/health.h"
+#include "core/latency.h"
 #include "core/name_table.h"
 
 struct fg_buf;
@@ -35,7 +36,9 @@ struct fg_target_state {
 	_Atomic uint64_t generation;     /* of the last configuration that has it */
 	_Atomic uint64_t requests, failures, probes, probes_failed, opened;
 	/* of a service */
-	_Atomic int64_t retry_credit;    /* thousandths of a retry; 0 stands for what a service begins with */
+	_Atomic int64_t retry_credit;    /* thousandths of a retry or hedge; 0 stands for what a service begins with */
+	_Atomic uint64_t hedges, hedges_won, hedges_refused;
+	struct fg_latency latency;       /* of what may be hedged */
 	_Atomic uint64_t retries, retries_refused, mirrored, mirrors_dropped;
 	_Atomic uint64_t queued, shed;   /* waited for a place; were refused one */
 	_Atomic uint64_t hungry;         /* which worker has the next place to itself (admission.c) */

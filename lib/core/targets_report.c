@@ -180,6 +180,24 @@ get_retries_refused(const struct view *view)
 }
 
 static uint64_t
+get_hedges(const struct view *view)
+{
+	return atomic_load(&view->state->hedges);
+}
+
+static uint64_t
+get_hedges_won(const struct view *view)
+{
+	return atomic_load(&view->state->hedges_won);
+}
+
+static uint64_t
+get_hedges_refused(const struct view *view)
+{
+	return atomic_load(&view->state->hedges_refused);
+}
+
+static uint64_t
 get_mirrored(const struct view *view)
 {
 	return atomic_load(&view->state->mirrored);
@@ -240,6 +258,9 @@ static const struct {
     {"faregate_target_probes_failed_total", "counter", "Those that failed.", get_probes_failed, false},
     {"faregate_retries_total", "counter", "Requests that were sent again, by service.", get_retries, true},
     {"faregate_retries_refused_total", "counter", "Retries that the budget did not allow.", get_retries_refused, true},
+    {"faregate_hedges_total", "counter", "Second tries beside a slow one, by service.", get_hedges, true},
+    {"faregate_hedges_won_total", "counter", "Those whose answer was taken.", get_hedges_won, true},
+    {"faregate_hedges_refused_total", "counter", "Second tries that the budget did not allow.", get_hedges_refused, true},
     {"faregate_mirrored_total", "counter", "Copies of requests that were sent to a service.", get_mirrored, true},
     {"faregate_mirrors_dropped_total", "counter", "Copies that were not: too many in flight, or too large a body.",
 	get_mirrors_dropped, true},

@@ -21,6 +21,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/fcgi_test.c \
 	tests/e2e/fidelity_test.c \
 	tests/e2e/forward_test.c \
+	tests/e2e/hedge.c tests/e2e/hedge.h tests/e2e/hedge_test.c tests/e2e/hedge_bounds_test.c \
 	tests/e2e/idp.c tests/e2e/idp.h tests/e2e/introspection_test.c tests/e2e/jwt_test.c \
 	tests/e2e/idempotency_scene.c tests/e2e/idempotency_scene.h \
 	tests/e2e/idempotency_test.c tests/e2e/idempotency_end_test.c \

@@ -38,7 +38,8 @@ scene_init(struct scene *scene)
 	scene->x.gw = &scene->gw;
 	scene->x.route = &scene->route;
 	scene->x.service = &scene->service;
-	scene->x.target = &scene->target;
+	scene->x.first_try = (struct fg_try){.x = &scene->x, .target = &scene->target, .resp = &scene->x.resp};
+	scene->x.lead = &scene->x.first_try;
 	scene->x.req.method = FG_STR("GET");
 	scene->x.req.scheme = FG_STR("https");
 	scene->x.req.host = FG_STR("api.example.com");
@@ -57,7 +58,7 @@ scene_init(struct scene *scene)
 	scene->x.started = 1000000;
 	scene->x.decided = 1000150;
 	scene->x.called = 1000200;
-	scene->x.first_byte = 1012345;
+	scene->x.first_try.first_byte = 1012345;
 	scene->x.ended = 1012400;
 }
 
@@ -110,7 +111,8 @@ an_exchange_that_never_began(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	scene.x = (struct fg_exchange){.gw = &scene.gw, .reason = FG_ERR_HEADERS_TOO_LARGE, .wall = 1, .started = 5, .ended = 5};
+	scene.x = (struct fg_exchange){.gw = &scene.gw, .lead = &scene.x.first_try, .reason = FG_ERR_HEADERS_TOO_LARGE,
+	    .wall = 1, .started = 5, .ended = 5};
 	ASSERT_STR(format(&scene, FG_LOG_JSON),
 	    "{\"time\":\"1970-01-01T00:00:00.000Z\",\"status\":0,\"reason\":\"headers_too_large\",\"bytes_in\":0,"
 	    "\"bytes_out\":0,\"duration_ms\":0.000}\n");

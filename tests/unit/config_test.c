@@ -325,7 +325,7 @@ wrong_services(void)
 	        "f:2:36: services.a.targets[1]: http://x is there twice; give it a weight instead\n"
 	        "f:2:60: services.a.targets[1].weight: \"0\" is out of range; expected a whole number from 1 to 1000\n"},
 	    {"version: 1\nservices: {a: {targets: http://x, mode: strict}}\n",
-	        "f:2:35: services.a: unknown key \"mode\"; the keys here are targets, balance, hash-by, slow-start, retry, breaker, "
+	        "f:2:35: services.a: unknown key \"mode\"; the keys here are targets, balance, hash-by, slow-start, retry, hedge, breaker, "
 	        "service-breaker, health, max-in-flight, respond, connect-timeout, response-timeout, idle-timeout, deadline-header, host, http2, tls\n"},
 	    {"version: 1\nservices: {a: {targets: http://x, host: preserv}, b: {targets: http://x, host: a b}}\n",
 	        "f:2:41: services.a.host: expected preserve, target or a host name, found \"preserv\"; did you mean preserve?\n"

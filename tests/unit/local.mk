@@ -14,6 +14,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/await_test.c \
 	tests/unit/base_test.c \
 	tests/unit/breaker_test.c tests/unit/breaker_rate_test.c \
+	tests/unit/budget_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
 	tests/unit/client_dns_test.c tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
@@ -31,9 +32,10 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/handover.c tests/unit/handover_test.c \
 	tests/unit/head_test.c \
 	tests/unit/headers_test.c \
-	tests/unit/gather_test.c \
+	tests/unit/gather_test.c tests/unit/hedge_test.c \
 	tests/unit/health_test.c \
 	tests/unit/idempotency_test.c tests/unit/idempotency_memory_test.c tests/unit/idempotency_store_test.c \
+	tests/unit/latency_test.c \
 	tests/unit/limit_test.c \
 	tests/unit/limit_memory_test.c \
 	tests/unit/limit_policy_test.c \

@@ -458,6 +458,13 @@ wrong_keys(void)
 	    "f:2:61: services.a.retry.on[0]: \"conect\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"
 	    "f:2:69: services.a.retry.on[1]: \"200\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"
 	    "f:2:83: services.a.retry.budget: expected a percentage, found \"20\"\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hedge: {after: p100}}, b: {targets: http://x, hedge: 0}}\n",
+	    "f:2:50: services.a.hedge.after: expected p50 to p99, or a time of 1ms to 24h, found \"p100\"\n"
+	    "f:2:88: services.b.hedge: expected p50 to p99, or a time of 1ms to 24h, found \"0\"\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hedge: {after: 50ms, at-least: 5ms}}}\n",
+	    "f:2:56: services.a.hedge.at-least: is of no use where after: is a time\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, retry: {}, hedge: {budget: 5%}}}\n",
+	    "f:2:54: services.a.hedge.budget: retries and hedges have one budget, which stands under retry:\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, breaker: {open-for: 5s, open-most: 1s}, health: {path: x, status: 9-8}}}\n",
 	    "f:2:70: services.a.breaker.open-most: is shorter than open-for\n"
 	    "f:2:90: services.a.health.path: \"x\" is not a path\n"
@@ -469,6 +476,30 @@ wrong_keys(void)
 	    "f:2:57: services.a.breaker.error-rate: expected a percentage from 1% to 100%, found \"0%\"\n"
 	    "f:2:90: services.a.service-breaker.failures: \"0\" is out of range; expected a whole number from 1 to 10000, or none\n"
 	    "f:2:105: services.a.service-breaker.error-rate: expected a percentage from 1% to 100%, found \"50\"\n");
+}
+
+static void
+what_hedge_makes(void)
+{
+	struct loaded *l = config_load("version: 1\n"
+	                               "services:\n"
+	                               "  a: {targets: http://x, hedge: {}}\n"
+	                               "  b: {targets: http://x, hedge: p50}\n"
+	                               "  c: {targets: http://x, hedge: 50ms, retry: {budget: 7%}}\n"
+	                               "  d: {targets: http://x, hedge: {after: p99, at-least: 3ms, budget: 0%}}\n");
+	const struct fg_service *const *services;
+
+	CU_ASSERT_STRING_EQUAL(l->errors, "");
+	CU_ASSERT_FATAL(l->config != NULL);
+	services = (const struct fg_service *const *)l->config->services;
+	CU_ASSERT(services[0]->hedge->after == 0 && services[0]->hedge->percentile == 95);
+	CU_ASSERT(services[0]->hedge->at_least == 10 * FG_US_PER_MS && services[0]->budget == 20);
+	CU_ASSERT(services[1]->hedge->after == 0 && services[1]->hedge->percentile == 50);
+	CU_ASSERT(services[1]->hedge->at_least == 10 * FG_US_PER_MS && services[1]->budget == 20);
+	CU_ASSERT(services[2]->hedge->after == 50 * FG_US_PER_MS && services[2]->budget == 7);
+	CU_ASSERT(services[3]->hedge->percentile == 99 && services[3]->hedge->at_least == 3 * FG_US_PER_MS);
+	CU_ASSERT_EQUAL(services[3]->budget, 0);
+	config_end(l);
 }
 
 static void
@@ -528,4 +559,5 @@ suite_service(void)
 	ADD_TEST(suite, wrong_shares);
 	ADD_TEST(suite, wrong_keys);
 	ADD_TEST(suite, what_keys_make);
+	ADD_TEST(suite, what_hedge_makes);
 }

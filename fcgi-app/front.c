@@ -39,7 +39,7 @@ accept_some(struct fg_front *front, int listen_fd)
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd;
 
-		if (front->conn_count >= FG_MAX_CONNECTIONS) {
+		if (front->conn_count >= front->most_conns) {
 			pause_accepting(front, "too many connections");
 			return false;
 		}
@@ -111,7 +111,7 @@ on_handover(struct fg_io *io, unsigned ready, void *arg)
 
 	(void)io;
 	(void)ready;
-	if (front->conn_count < FG_MAX_CONNECTIONS && (fd = fg_handover_receive(front->handover)) >= 0)
+	if (front->conn_count < front->most_conns && (fd = fg_handover_receive(front->handover)) >= 0)
 		fg_conn_open(front, fd);
 }
 
@@ -150,12 +150,13 @@ report_idle(void *arg)
 }
 
 struct fg_front *
-fg_front_new(struct fg_gateway *gw, const int *listen_fds, size_t listen_count, const struct fg_handover *handover,
-    void (*on_idle)(void *arg), void *arg)
+fg_front_new(struct fg_gateway *gw, const int *listen_fds, size_t listen_count, size_t most_conns,
+    const struct fg_handover *handover, void (*on_idle)(void *arg), void *arg)
 {
 	struct fg_front *front = calloc(1, sizeof(*front));
 
-	FG_ASSERT(front != NULL);
+	FG_ASSERT(front != NULL && most_conns > 0 && most_conns <= FG_MAX_CONNECTIONS);
+	front->most_conns = most_conns;
 	front->gw = gw;
 	front->handover = handover;
 	front->on_idle = on_idle;

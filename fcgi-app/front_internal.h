@@ -65,7 +65,7 @@ struct fg_front {
 	struct listener *listeners;
 	size_t listener_count;
 	struct conn *conns;
-	size_t conn_count;
+	size_t conn_count, most_conns;
 	bool draining, accept_paused;
 	fg_usec pause_said; /* 0: never */
 	struct fg_timer pause_timer, watch_timer;

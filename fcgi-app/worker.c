@@ -27,6 +27,12 @@ enum {
 	MOST_IDLE_US = 30 * FG_US_PER_S,         /* services that close earlier are found out before they are used */
 	/* An exchange has a connection on either side; files, the store and fetches take the rest. */
 	MOST_DESCRIPTORS = 2 * FG_MAX_CONNECTIONS + MOST_IDLE_CONNECTIONS + 512,
+	SPARE_DESCRIPTORS = 48, /* for that rest, where there are few */
+};
+
+/* What a worker does with the descriptors that it may have. */
+struct shares {
+	size_t connections, idle; /* of the web server; to services, unused */
 };
 
 struct worker {
@@ -39,6 +45,7 @@ struct worker {
 	struct fg_gateway gw;
 	struct fg_front *front;
 	struct fg_timer drain_deadline;
+	struct shares shares;
 	int access_log_error; /* the last that was told; 0: all was well */
 };
 
@@ -146,8 +153,8 @@ serve(struct worker *worker)
 	const struct fg_worker_spec *spec = worker->spec;
 	struct fg_stats_worker *slot = fg_stats_worker(spec->memory->stats, spec->slot);
 
-	worker->front = fg_front_new(
-	    &worker->gw, spec->listen_fds, spec->listen_count, spec->handover, on_front_idle, worker);
+	worker->front = fg_front_new(&worker->gw, spec->listen_fds, spec->listen_count, worker->shares.connections, spec->handover,
+	    on_front_idle, worker);
 	/* After the front: libfcgi has handlers of its own, which these replace. */
 	for (size_t i = 0; i < FG_ARRAY_LEN(signals); i++)
 		fg_loop_on_signal(worker->loop, signals[i], on_signal, worker);
@@ -174,6 +181,27 @@ raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Where the limit allows few, accepting waits before the connections to services have none left: a request that waits in the
+ * listening socket's queue is better off than one that was taken and cannot be forwarded.
+ */
+static struct shares
+share_descriptors(void)
+{
+	struct shares shares = {FG_MAX_CONNECTIONS, MOST_IDLE_CONNECTIONS};
+	struct rlimit limit;
+	size_t left;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= MOST_DESCRIPTORS)
+		return shares;
+	left = limit.rlim_cur > SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS : 0;
+	if (shares.idle > left / 4)
+		shares.idle = left / 4 > 0 ? left / 4 : 1;
+	if (shares.connections > (left - left / 4) / 2)
+		shares.connections = left > 2 ? (left - left / 4) / 2 : 1;
+	return shares;
+}
+
 int
 fg_worker_run(const struct fg_worker_spec *spec)
 {
@@ -183,6 +211,7 @@ fg_worker_run(const struct fg_worker_spec *spec)
 	struct fg_probes *probes;
 
 	raise_descriptor_limit();
+	worker.shares = share_descriptors();
 	if (fg_log_sink_new(&worker.log_sink, FG_STR("stderr"), spec->memory->stats) != FG_OK)
 		return FG_EXIT_ENVIRONMENT;
 	worker.log = (struct fg_log){
@@ -195,7 +224,7 @@ fg_worker_run(const struct fg_worker_spec *spec)
 	}
 	worker.loop = fg_loop_new();
 	worker.dns = fg_config_open_dns(spec->config, worker.loop, &worker.log, spec->memory->stats);
-	worker.client = fg_client_new(worker.loop, MOST_IDLE_CONNECTIONS, MOST_IDLE_US);
+	worker.client = fg_client_new(worker.loop, worker.shares.idle, MOST_IDLE_US);
 	fg_client_use_dns(worker.client, worker.dns);
 	fg_gateway_init(&worker.gw, spec->config, worker.loop, worker.client, &worker.log);
 	worker.gw.access_log = access_log;

@@ -215,6 +215,18 @@ on_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_FAIL;
 }
 
+/* As libcurl does it; but why there is none is worth knowing: that we have no descriptor left is no fault of the service. */
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+	struct fg_call *call = arg;
+	int fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
+
+	(void)purpose;
+	call->lacks_descriptor = fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 static int
 on_open(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
@@ -292,6 +304,8 @@ set_up(struct fg_call *call)
 	FG_EASY_SET(call->easy, CURLOPT_XFERINFODATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_PREREQFUNCTION, on_request);
 	FG_EASY_SET(call->easy, CURLOPT_PREREQDATA, call);
+	FG_EASY_SET(call->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	FG_EASY_SET(call->easy, CURLOPT_OPENSOCKETDATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_SOCKOPTFUNCTION, on_open);
 	FG_EASY_SET(call->easy, CURLOPT_SOCKOPTDATA, call);
 	FG_EASY_SET(call->easy, CURLOPT_CLOSESOCKETFUNCTION, fg_client_on_close);
@@ -458,7 +472,7 @@ fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec)
 	call->started = fg_loop_clock(call->client->loop)->mono;
 	call->times = (struct fg_call_times){.reused = false};
 	call->replayable = spec->replayable;
-	call->sent = call->is_complete = call->body_begun = false;
+	call->sent = call->is_complete = call->body_begun = call->lacks_descriptor = false;
 	call->send_paused = call->body_paused = call->resume_send = call->resume_body = false;
 	set_method(call, spec);
 	if (spec->has_body)

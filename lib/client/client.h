@@ -100,7 +100,8 @@ struct fg_call_ops {
 	 * more than body_length. It may be asked again before a resume: PAUSE again then.
 	 */
 	enum fg_flow (*on_send)(void *arg, char *buf, size_t size, size_t *len);
-	/* FG_OK: the response is complete (trailers dropped). Otherwise why not (SERVICE_*, or what fail_with said). */
+	/* FG_OK: the response is complete (trailers dropped). Otherwise why not: SERVICE_*, OVERLOADED where
+	   no descriptor was left for a connection, or what fail_with said. */
 	void (*on_end)(void *arg, enum fg_err err);
 	/* The call waited for the addresses of its name (fg_call_is_resolving()) and goes on now. NULL: nobody asks. */
 	void (*on_resolved)(void *arg);

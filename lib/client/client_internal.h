@@ -101,6 +101,7 @@ struct fg_call {
 	bool ends_at_head; /* HEAD with a body: libcurl would wait for one in return */
 	bool is_complete;  /* ended by us, successfully */
 	bool forbids_reuse;
+	bool lacks_descriptor; /* none was left for the last connection that was to be opened */
 	bool tainted;      /* libcurl remembers a system error in it, or a retry (of five, as long as it lives): freed
 	                      rather than kept */
 	bool send_paused, body_paused;

@@ -39,7 +39,7 @@ fg_call_result(const struct fg_call *call, int code)
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return FG_ERR_SERVICE_NAME_UNRESOLVED;
 	case CURLE_COULDNT_CONNECT:
-		return FG_ERR_SERVICE_UNREACHABLE;
+		return call->lacks_descriptor ? FG_ERR_OVERLOADED : FG_ERR_SERVICE_UNREACHABLE;
 	case CURLE_OPERATION_TIMEDOUT:
 		return FG_ERR_SERVICE_CONNECT_TIMEOUT;
 	case CURLE_SSL_CONNECT_ERROR:

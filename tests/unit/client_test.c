@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -328,6 +329,28 @@ an_absent_service_is_unreachable(void)
 	scene_close(&scene);
 }
 
+/* That we have no descriptor left is no fault of the service. */
+static void
+without_a_descriptor_none_is_unreachable(void)
+{
+	struct rlimit before, none;
+	struct scene scene;
+	int free_fd;
+
+	scene_open(&scene, NULL);
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &before), 0);
+	free_fd = dup(STDERR_FILENO);
+	CU_ASSERT_FATAL(free_fd > 0);
+	close(free_fd);
+	none = before;
+	none.rlim_cur = (rlim_t)free_fd;
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+	CU_ASSERT_EQUAL(ask(&scene, "GET", "/"), FG_ERR_OVERLOADED);
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &before), 0);
+	CU_ASSERT_EQUAL(ask(&scene, "GET", "/"), FG_OK);
+	scene_close(&scene);
+}
+
 /* A listening socket whose queue is full: the kernel drops further connections' first packets. */
 static int
 full_listener(int *clients, size_t count, int *port)
@@ -565,6 +588,7 @@ suite_client(void)
 	ADD_TEST(suite, interim_responses_are_skipped);
 	ADD_TEST(suite, broken_responses_are_told_apart);
 	ADD_TEST(suite, an_absent_service_is_unreachable);
+	ADD_TEST(suite, without_a_descriptor_none_is_unreachable);
 	ADD_TEST(suite, connecting_has_a_timeout);
 	ADD_TEST(suite, connections_are_kept_and_timed);
 	ADD_TEST(suite, a_dead_connection_costs_no_replayable_request);

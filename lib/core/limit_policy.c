@@ -2,6 +2,7 @@
 #include "core/limit_policy.h"
 
 #include "conf/suggest.h"
+#include "core/value_keys.h"
 #include "core/zone.h"
 
 #define RATE_FORM "a rate, COUNT/PERIOD (100/1m, 5000/1h; with fixed windows also 5000/week, 100000/month)"
@@ -50,18 +51,6 @@ parse_rate(struct fg_conf *conf, const struct fg_conf_node *node, const struct f
 }
 
 static void
-parse_var(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	struct fg_str text, message;
-
-	if (!fg_conf_want_text(conf, node, key->form, &text))
-		return;
-	/* The variable's name is a part of the text, and lives as long as the configuration. */
-	if (fg_var_parse(out, fg_arena_str(conf->arena, text), conf->arena, &message) != FG_OK)
-		fg_conf_error(conf, node, FG_STR_FMT, FG_STR_ARG(message));
-}
-
-static void
 parse_cost(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	struct fg_limit_policy *policy = FG_CONTAINER_OF(out, struct fg_limit_policy, cost);
@@ -80,7 +69,7 @@ parse_cost(struct fg_conf *conf, const struct fg_conf_node *node, const struct f
 	}
 	var = FG_ARENA_NEW(conf->arena, struct fg_var);
 	policy->cost_var = var;
-	parse_var(conf, node, key, var);
+	fg_value_parse_var(conf, node, key, var);
 }
 
 /* ---- overrides: variable, value, numbers */
@@ -137,7 +126,7 @@ static const struct fg_conf_key override_value = {"VALUE", FG_CONF_SECTION, FG_C
     .keys = override_keys, .parse = parse_override, .form = "a rate, or a number at once", .schema = "\"type\": [\"string\", \"integer\"]",
     .help = "what holds then"};
 static const struct fg_conf_key override_group_name = {"VARIABLE", FG_CONF_CUSTOM, FG_CONF_AT(struct override_group, var),
-    .parse = parse_var, .form = "a request variable", .schema = "\"type\": \"string\"", .help = "looked at in this order"};
+    .parse = fg_value_parse_var, .form = "a request variable", .schema = "\"type\": \"string\"", .help = "looked at in this order"};
 static const struct fg_conf_key override_group = {"VARIABLE", FG_CONF_MAP,
     FG_CONF_ARRAY(struct override_group, values, count, struct override_value), .max = FG_MAX_LIMIT_OVERRIDES,
     .item_name = &override_value_name, .item = &override_value, .help = "by the value it has"};
@@ -269,7 +258,7 @@ static const struct fg_conf_choice header_choices[] = {{"standard", FG_LIMIT_HEA
     {"legacy", FG_LIMIT_HEADERS_LEGACY}, {"both", FG_LIMIT_HEADERS_STANDARD | FG_LIMIT_HEADERS_LEGACY},
     {"off", FG_LIMIT_HEADERS_OFF}, {NULL, 0}};
 
-const struct fg_conf_key fg_limit_by_item = {"VARIABLE", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_var), .parse = parse_var,
+const struct fg_conf_key fg_limit_by_item = {"VARIABLE", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_var), .parse = fg_value_parse_var,
     .form = "a request variable (consumer, ip, claim:NAME, header:NAME, …)", .schema = "\"type\": \"string\"",
     .help = "absent: the client's address instead"};
 

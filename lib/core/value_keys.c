@@ -1,9 +1,10 @@
-/* Methods, headers and networks in the configuration. */
+/* Methods, headers, networks and request variables in the configuration. */
 #include "core/value_keys.h"
 
 #include "base/ip.h"
 #include "conf/suggest.h"
 #include "core/method.h"
+#include "core/var.h"
 
 /* ---- methods */
 
@@ -110,3 +111,17 @@ const struct fg_conf_key fg_value_network_item = {"NETWORK", FG_CONF_CUSTOM, FG_
     .form = "an address or a network (10.0.0.0/8, ::1)",
     .schema = "\"type\": \"string\", \"pattern\": \"^[0-9a-fA-F.:]+(/[0-9]+)?$|\\\\$\\\\{\"",
     .help = "whoever connects from there"};
+
+/* ---- request variables */
+
+void
+fg_value_parse_var(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+{
+	struct fg_str text, message;
+
+	if (!fg_conf_want_text(conf, node, key->form, &text))
+		return;
+	/* The variable's name is a part of the text, and lives as long as the configuration. */
+	if (fg_var_parse(out, fg_arena_str(conf->arena, text), conf->arena, &message) != FG_OK)
+		fg_conf_error(conf, node, FG_STR_FMT, FG_STR_ARG(message));
+}

@@ -10,6 +10,8 @@
 fg_conf_parse_fn fg_value_parse_methods;
 /* The checks of a STRING: any header's name; a value that can stand in a header. */
 fg_conf_parse_fn fg_value_check_header_name, fg_value_check_header_value;
+/* CUSTOM, a struct fg_var: a request variable. */
+fg_conf_parse_fn fg_value_parse_var;
 /* The element of a list of networks (struct fg_cidr). */
 extern const struct fg_conf_key fg_value_network_item;
 

@@ -380,17 +380,6 @@ check_route(struct fg_conf *conf, const struct fg_conf_node *node, const struct 
 }
 
 static void
-parse_var(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	struct fg_str text, message;
-
-	if (!fg_conf_want_text(conf, node, key->form, &text))
-		return;
-	if (fg_var_parse(out, fg_arena_str(conf->arena, text), conf->arena, &message) != FG_OK)
-		fg_conf_error(conf, node, FG_STR_FMT, FG_STR_ARG(message));
-}
-
-static void
 each_var(const void *conf_arg, void (*fn)(void *arg, const struct fg_var *var), void *arg)
 {
 	const struct idempotency_conf *conf = conf_arg;
@@ -400,7 +389,7 @@ each_var(const void *conf_arg, void (*fn)(void *arg, const struct fg_var *var), 
 }
 
 static const struct fg_conf_choice failure_choices[] = {{"deny", false}, {"allow", true}, {NULL, 0}};
-static const struct fg_conf_key by_item = {"VARIABLE", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_var), .parse = parse_var,
+static const struct fg_conf_key by_item = {"VARIABLE", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_var), .parse = fg_value_parse_var,
     .form = "a request variable (consumer, claim:NAME, header:NAME, route, …)", .schema = "\"type\": \"string\"",
     .help = "absent: 400 idempotency_owner_unknown"};
 static const struct fg_conf_key release_item = {"STATUS", FG_CONF_INT, FG_CONF_IN(int), .min = 300, .max = 599,

@@ -45,13 +45,13 @@ move(struct fg_call *call, struct fg_call_list *list, enum fg_call_state state)
 	call->state = state;
 }
 
-/* CURLMOPT_MAXCONNECTS counts connections in use too; what is bounded here are the idle ones. */
+/* CURLMOPT_MAXCONNECTS counts connections in use too; what is bounded here are the idle ones. Not from inside libcurl. */
 static void
 bound_connections(struct fg_client *client)
 {
 	long steps = (long)(client->call_count / CONNECTION_STEP);
 
-	if (steps == client->connection_steps)
+	if (client->depth > 0 || steps == client->connection_steps)
 		return;
 	client->connection_steps = steps;
 	FG_MULTI_SET(client->multi, CURLMOPT_MAXCONNECTS, client->max_idle_connections + steps * CONNECTION_STEP);
@@ -179,6 +179,7 @@ fg_client_settle(struct fg_client *client)
 		fg_client_end(client, call, (int)code);
 	}
 	take_doomed(client);
+	bound_connections(client);
 }
 
 static void

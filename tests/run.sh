@@ -54,7 +54,7 @@ build() { # FOLDER CONFIGURE-OPTION...
 section packages
 # shellcheck disable=SC2086 # a list
 need_packages $BUILD_PACKAGES lighttpd lighttpd-mod-openssl apache2 libapache2-mod-fcgid redis-server nghttp2-server curl openssl \
-	procps valgrind xz-utils mandoc systemd debhelper dpkg-dev
+	iproute2 procps valgrind xz-utils mandoc systemd debhelper dpkg-dev
 
 section 'build, with every warning an error'
 quietly "$out/autogen.log" ./autogen.sh

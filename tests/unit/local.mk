@@ -16,7 +16,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/breaker_test.c tests/unit/breaker_rate_test.c \
 	tests/unit/budget_test.c \
 	tests/unit/client_scene.c tests/unit/client_scene.h tests/unit/client_test.c \
-	tests/unit/client_dns_test.c tests/unit/client_early_test.c tests/unit/client_reuse_test.c \
+	tests/unit/client_dns_test.c tests/unit/client_early_test.c tests/unit/client_odd_test.c tests/unit/client_reuse_test.c \
 	tests/unit/conf_test.c \
 	tests/unit/config_store_test.c tests/unit/config_dns_test.c \
 	tests/unit/config_policy_test.c \

@@ -1,4 +1,5 @@
 /* lib/client: calls that cannot be made, or that are given up in odd places. */
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 

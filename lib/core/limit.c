@@ -110,6 +110,9 @@ bucket_at(const struct fg_limit *limit, const struct fg_limit_record *record, fg
 {
 	struct fg_limit_span full = {record->a, record->b}, empty = {now + limit->capacity.us, limit->capacity.part};
 
+	/* Of a host's share, which has other parts. */
+	if (full.part >= limit->parts)
+		full = (struct fg_limit_span){full.us + 1, 0};
 	if (full.us < now)
 		return (struct fg_limit_span){now, 0};
 	return span_is_after(full, empty) ? empty : full;

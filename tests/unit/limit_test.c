@@ -486,6 +486,23 @@ shares_add_up_to_the_limit(void)
 	}
 }
 
+/* Fractions of a bucket are of other parts than its shares': they are rounded up to a whole microsecond. */
+static void
+shares_of_a_bucket_have_parts_of_their_own(void)
+{
+	struct fg_limit bucket = make(FG_LIMIT_TOKEN_BUCKET, 7, MINUTE, 7), share = fg_limit_share(&bucket, 7, 1);
+	struct fg_limit_record record = {.a = START + share.capacity.us - 1, .b = 6};
+	struct fg_limit_result result;
+
+	CU_ASSERT_EQUAL(bucket.parts, 7);
+	CU_ASSERT_EQUAL(share.parts, 1);
+	result = take(&share, &record, 1, START);
+	CU_ASSERT(!result.allowed);
+	CU_ASSERT_EQUAL(result.remaining, 0);
+	CU_ASSERT_EQUAL(result.retry_after, share.capacity.us);
+	CU_ASSERT(record.b < share.parts);
+}
+
 static void
 keys_are_injective(void)
 {
@@ -537,6 +554,7 @@ suite_limit(void)
 	ADD_TEST(suite, a_hold_lapses);
 	ADD_TEST(suite, a_count_that_is_full);
 	ADD_TEST(suite, shares_that_change_begin_anew);
+	ADD_TEST(suite, shares_of_a_bucket_have_parts_of_their_own);
 	ADD_TEST(suite, shares_add_up_to_the_limit);
 	ADD_TEST(suite, keys_are_injective);
 }

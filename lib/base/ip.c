@@ -86,7 +86,7 @@ fg_ip_format(const struct fg_ip *ip, char *buf)
 bool
 fg_is_host_name(struct fg_str s)
 {
-	if (s.len == 0 || s.len > 253)
+	if (s.len == 0 || s.len > 253 || s.p[0] == '-')
 		return false;
 	for (size_t i = 0; i < s.len; i++)
 		if (!fg_ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '.' && s.p[i] != '_')

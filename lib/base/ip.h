@@ -24,7 +24,7 @@ bool fg_cidr_contains(const struct fg_cidr *net, const struct fg_ip *ip);
 /* Canonical text (RFC 5952); buf takes 64 bytes. */
 struct fg_str fg_ip_format(const struct fg_ip *ip, char *buf);
 
-/* Letters, digits, '-', '.', '_', at most 253 (RFC 1035 §2.3.4); an IPv4 address is one too. */
+/* Letters, digits, '-' (not first: for libcurl that is a command), '.', '_', at most 253 (RFC 1035 §2.3.4); an IPv4 address too. */
 bool fg_is_host_name(struct fg_str s);
 /* "127.0.0.1:4000", "[::1]", "name:80"; brackets stay; *port is left as it is when there is none. False: none of these. */
 bool fg_host_port_split(struct fg_str s, struct fg_str *host, struct fg_str *port);

@@ -60,8 +60,9 @@ fg_process_is_gone(pid_t pid, uint64_t born)
 	if (kill(pid, 0) < 0 && errno == ESRCH)
 		return true;
 	fields = read_fields(pid, line);
+	/* Nothing to be read: it may just have been waited for. */
 	if (fields == NULL)
-		return false;
+		return kill(pid, 0) < 0 && errno == ESRCH;
 	now = born_of(fields);
 	return *fields == 'Z' || *fields == 'X' || (born != 0 && now != 0 && now != born);
 }

@@ -73,6 +73,7 @@ bool
 fg_idempotency_answer_read(struct fg_str bytes, int *status, struct fg_headers *headers, struct fg_str *body)
 {
 	uint32_t version, said, count;
+	size_t added;
 
 	if (!read_number(&bytes, &version) || version != VERSION || !read_number(&bytes, &said) || said < 200 || said > 599 ||
 	    !read_number(&bytes, &count) || count > FG_MAX_HEADERS)
@@ -81,9 +82,14 @@ fg_idempotency_answer_read(struct fg_str bytes, int *status, struct fg_headers *
 		struct fg_str name, value;
 
 		if (!read_text(&bytes, &name) || !read_text(&bytes, &value) || !fg_is_token(name) || !fg_is_field_value(value) ||
-		    fg_headers_add(headers, name, value) != FG_OK)
+		    fg_headers_add(headers, name, value) != FG_OK || is_left_out(&headers->v[headers->count - 1]))
 			return false;
 	}
+	/* Nor what says how a message is framed: none of them is ever written. */
+	added = headers->count;
+	fg_headers_remove_hop_by_hop(headers);
+	if (headers->count < added)
+		return false;
 	*status = (int)said;
 	*body = bytes;
 	return true;

@@ -15,7 +15,7 @@ enum { FG_IDEMPOTENCY_HEAD_BYTES = 80 * 1024 };
 bool fg_idempotency_answer_write(struct fg_buf *out, int status, const struct fg_headers *headers, struct fg_str body);
 /*
  * Headers are added; names, values and body lie in bytes. False: not something that write has written, or that could stand in
- * an answer; whoever can write to the store cannot have a header end early.
+ * an answer; whoever can write to the store cannot have a header end early, set a cookie, or say where a message ends.
  */
 bool fg_idempotency_answer_read(struct fg_str bytes, int *status, struct fg_headers *headers, struct fg_str *body);
 

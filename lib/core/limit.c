@@ -110,6 +110,9 @@ bucket_at(const struct fg_limit *limit, const struct fg_limit_record *record, fg
 {
 	struct fg_limit_span full = {record->a, record->b}, empty = {now + limit->capacity.us, limit->capacity.part};
 
+	/* Of a host's share, which has other parts. */
+	if (full.part >= limit->parts)
+		full = (struct fg_limit_span){full.us + 1, 0};
 	if (full.us < now)
 		return (struct fg_limit_span){now, 0};
 	return span_is_after(full, empty) ? empty : full;
@@ -186,7 +189,8 @@ trim_log(const struct fg_limit *limit, struct fg_limit_record *record, fg_usec n
 {
 	unsigned gone = 0;
 
-	if (record->entries > 0 && record->log[record->entries - 1].at * limit->quantum > now + limit->period)
+	/* Divided, not multiplied: a host's share may have counted in smaller quanta, whose numbers are far larger. */
+	if (record->entries > 0 && record->log[record->entries - 1].at > (now + limit->period) / limit->quantum)
 		gone = record->entries;
 	while (gone < record->entries && leaves_at(limit, record->log[gone].at) <= now)
 		gone++;
@@ -270,6 +274,9 @@ add_to_epoch(struct fg_limit_record *record, unsigned age, int64_t units)
 {
 	int64_t count = epoch_count(record->b, age), changed = count + units;
 
+	/* What had lapsed and is renewed late may be more than fits: it must not run over into the next epoch's count. */
+	if (changed > FG_LIMIT_MAX_AT_ONCE)
+		changed = FG_LIMIT_MAX_AT_ONCE;
 	record->b += (int64_t)((uint64_t)((changed < 0 ? 0 : changed) - count) << (16 * age));
 }
 

@@ -174,7 +174,11 @@ for i = 1, n do
         n4 = n4 > cost and n4 - cost or 0
       end
     end
-    if op == 3 or (ok and op ~= 2) then n1 = n1 + cost end
+    if op == 3 or (ok and op ~= 2) then
+      n1 = n1 + cost
+      -- What had lapsed and is renewed late may be more than 16 bits hold.
+      if n1 > 65535 then n1 = 65535 end
+    end
     x2, y2 = n1 + n2 + n3 + n4, epoch
     expiry = x2 > 0 and (epoch + 4) * b or 0
     local number = (epoch * (a + 1) + n1) * (a + 1) + n2

@@ -122,6 +122,26 @@ fg_stats_get_reason(const struct fg_stats *stats, enum fg_err reason)
 
 /* ---- workers and the pool */
 
+/* Of fg_stats_worker.birth: the pid is in the low bits (Linux has none above 2^22). */
+enum { PID_BITS = 24 };
+
+static uint64_t
+birth_of(pid_t pid)
+{
+	uint64_t born = fg_process_born(pid);
+
+	return born == 0 ? 0 : born << PID_BITS | (uint64_t)pid;
+}
+
+/* Of another process, which has had the slot meanwhile: not known. */
+static uint64_t
+born_of(const struct fg_stats_worker *worker, pid_t pid)
+{
+	uint64_t birth = atomic_load(&worker->birth);
+
+	return (birth & ((1u << PID_BITS) - 1)) == (uint64_t)pid ? birth >> PID_BITS : 0;
+}
+
 /* All but who it is. */
 static void
 worker_clear(struct fg_stats_worker *worker)
@@ -131,7 +151,7 @@ worker_clear(struct fg_stats_worker *worker)
 	atomic_store(&worker->exchanges, 0);
 	atomic_store(&worker->in_flight, 0);
 	atomic_store(&worker->connections, 0);
-	atomic_store(&worker->born, 0);
+	atomic_store(&worker->birth, 0);
 	atomic_store(&worker->is_spawned, 0);
 }
 
@@ -186,7 +206,7 @@ fg_stats_worker_enrol(struct fg_stats *stats, fg_usec wall)
 	struct fg_stats_worker *worker = fg_stats_worker(stats, slot);
 
 	atomic_store(&worker->pid, (int32_t)getpid());
-	atomic_store(&worker->born, fg_process_born(getpid()));
+	atomic_store(&worker->birth, birth_of(getpid()));
 	atomic_store(&worker->is_spawned, 1);
 	atomic_store(&worker->started, wall);
 	/* Several that share the last slot have any: 0 is older than all. */
@@ -197,7 +217,10 @@ fg_stats_worker_enrol(struct fg_stats *stats, fg_usec wall)
 	return slot;
 }
 
-/* A supervisor sees the end of its own workers; those of one that is gone too are nobody's. */
+/*
+ * A supervisor sees the end of its own workers; those of one that is gone too are nobody's. True stays true: of a process that
+ * has given the slot back and taken it again meanwhile nothing is said by what another has left there in between.
+ */
 static bool
 is_dead(const struct fg_stats *stats, const struct fg_stats_worker *worker, pid_t pid)
 {
@@ -205,7 +228,7 @@ is_dead(const struct fg_stats *stats, const struct fg_stats_worker *worker, pid_
 		return fg_process_is_gone(-pid, 0);
 	if (atomic_load(&worker->is_spawned) == 0 && has_supervisor(stats))
 		return false;
-	return fg_process_is_gone(pid, atomic_load(&worker->born));
+	return fg_process_is_gone(pid, born_of(worker, pid));
 }
 
 bool

@@ -45,7 +45,7 @@ struct fg_stats_worker {
 	_Atomic uint64_t exchanges;  /* ended */
 	_Atomic uint64_t in_flight;
 	_Atomic uint64_t connections; /* FastCGI connections open */
-	_Atomic uint64_t born;       /* fg_process_born(); 0: not known */
+	_Atomic uint64_t birth;      /* its pid, and fg_process_born() of it, in one word; 0: not known */
 	_Atomic uint32_t is_spawned; /* by a web server: no supervisor sees its end */
 };
 

@@ -62,7 +62,8 @@ check_memory(const void *p, size_t size)
 
 static const struct fg_shared_kind kind = {
     .name = "stats",
-    .layout = sizeof(struct fg_stats_shared) ^ ((uint64_t)sizeof(struct fg_stats_series) << 20) ^
+    /* The highest bit: what a worker's `birth` means. */
+    .layout = (UINT64_C(1) << 63) ^ sizeof(struct fg_stats_shared) ^ ((uint64_t)sizeof(struct fg_stats_series) << 20) ^
 	((uint64_t)FG_ERR_COUNT << 32) ^ ((uint64_t)FG_COUNT_MAX << 40) ^ ((uint64_t)FG_FAMILIES << 56) ^ ((uint64_t)FG_STATS_BUCKETS << 48),
     .init = init_memory,
     .check = check_memory,

@@ -337,7 +337,7 @@ look_up(struct fg_dns_name *name, bool is_background)
 	name->is_overdue = false;
 	name->is_background = is_background;
 	fg_timer_start(&name->timer, name->dns->spec.conf->timeout);
-	fg_resolver_ask(name->dns->resolver, name->host, on_answer, name);
+	fg_resolver_ask(name->dns->resolver, name->host, &name->set, on_answer, name);
 }
 
 static void

@@ -23,7 +23,10 @@ typedef void fg_resolver_fn(void *arg, const struct fg_dns_answer *answer);
 /* Never NULL. conf is borrowed. */
 struct fg_resolver *fg_resolver_new(struct fg_loop *loop, const struct fg_dns_conf *conf, const struct fg_log *log);
 void fg_resolver_free(struct fg_resolver *resolver);
-/* Asks for the addresses of both families; host is copied. */
-void fg_resolver_ask(struct fg_resolver *resolver, const char *host, fg_resolver_fn *fn, void *arg);
+/*
+ * Asks for the addresses of both families; host is copied. known: those that are in use; borrowed until the answer. Where there
+ * are more than FG_MAX_DNS_ADDRESSES, they are not left out.
+ */
+void fg_resolver_ask(struct fg_resolver *resolver, const char *host, const struct fg_dns_set *known, fg_resolver_fn *fn, void *arg);
 
 #endif

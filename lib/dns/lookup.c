@@ -45,6 +45,7 @@ struct fg_resolver {
 
 struct question {
 	struct fg_resolver *resolver;
+	const struct fg_dns_set *known;
 	fg_resolver_fn *fn;
 	void *arg;
 };
@@ -257,37 +258,69 @@ fg_resolver_free(struct fg_resolver *resolver)
 
 /* ---- questions */
 
-static void
-add_address(struct fg_dns_answer *answer, const struct sockaddr *address)
+static bool
+read_address(struct fg_ip *ip, const struct sockaddr *address)
 {
-	struct fg_ip ip = {.bytes = {[10] = 0xff, [11] = 0xff}};
 	struct sockaddr_in6 v6;
 	struct sockaddr_in v4;
 
+	*ip = (struct fg_ip){.bytes = {[10] = 0xff, [11] = 0xff}};
 	if (address->sa_family == AF_INET) {
 		memcpy(&v4, address, sizeof(v4));
-		memcpy(ip.bytes + 12, &v4.sin_addr, 4);
+		memcpy(ip->bytes + 12, &v4.sin_addr, 4);
 	} else if (address->sa_family == AF_INET6) {
 		memcpy(&v6, address, sizeof(v6));
-		memcpy(ip.bytes, &v6.sin6_addr, 16);
+		memcpy(ip->bytes, &v6.sin6_addr, 16);
 	} else {
-		return;
+		return false;
 	}
-	for (size_t i = 0; i < answer->count; i++)
-		if (memcmp(&answer->ips[i], &ip, sizeof(ip)) == 0)
-			return;
-	if (answer->count < FG_MAX_DNS_ADDRESSES)
-		answer->ips[answer->count++] = ip;
+	return true;
 }
 
-static void
-read_answer(struct fg_dns_answer *answer, const struct ares_addrinfo *found)
+static bool
+has(const struct fg_dns_answer *answer, const struct fg_ip *ip)
 {
+	for (size_t i = 0; i < answer->count; i++)
+		if (memcmp(&answer->ips[i], ip, sizeof(*ip)) == 0)
+			return true;
+	return false;
+}
+
+/* How many of those that are known are there still. */
+static size_t
+count_known(const struct ares_addrinfo *found, const struct fg_dns_set *known)
+{
+	bool is_there[FG_MAX_DNS_ADDRESSES] = {false};
+	size_t count = 0;
+	struct fg_ip ip;
+
+	for (const struct ares_addrinfo_node *node = found->nodes; node != NULL; node = node->ai_next)
+		for (size_t i = 0; i < known->count && read_address(&ip, node->ai_addr); i++)
+			is_there[i] |= memcmp(&known->ips[i], &ip, sizeof(ip)) == 0;
+	for (size_t i = 0; i < known->count; i++)
+		count += is_there[i];
+	return count;
+}
+
+/*
+ * Where there are more than may be had, those that are known have their places: servers shuffle, and with other addresses in each
+ * answer connections would be left that are as good as new ones.
+ */
+static void
+read_answer(struct fg_dns_answer *answer, const struct ares_addrinfo *found, const struct fg_dns_set *known)
+{
+	size_t room = FG_MAX_DNS_ADDRESSES - count_known(found, known);
 	int ttl = INT32_MAX;
+	struct fg_ip ip;
 
 	for (const struct ares_addrinfo_node *node = found->nodes; node != NULL; node = node->ai_next) {
-		add_address(answer, node->ai_addr);
 		ttl = node->ai_ttl < ttl ? node->ai_ttl : ttl;
+		if (!read_address(&ip, node->ai_addr) || has(answer, &ip))
+			continue;
+		if (fg_dns_set_has(known, &ip) || room > 0)
+			answer->ips[answer->count++] = ip;
+		if (!fg_dns_set_has(known, &ip) && room > 0)
+			room--;
 	}
 	for (const struct ares_addrinfo_cname *name = found->cnames; name != NULL; name = name->next)
 		ttl = name->ttl < ttl ? name->ttl : ttl;
@@ -320,7 +353,7 @@ on_answer(void *arg, int code, int timeouts, struct ares_addrinfo *found)
 
 	(void)timeouts;
 	if (code == ARES_SUCCESS)
-		read_answer(&answer, found);
+		read_answer(&answer, found, question->known);
 	if (found != NULL)
 		ares_freeaddrinfo(found);
 	resolver->open--;
@@ -330,7 +363,7 @@ on_answer(void *arg, int code, int timeouts, struct ares_addrinfo *found)
 }
 
 void
-fg_resolver_ask(struct fg_resolver *resolver, const char *host, fg_resolver_fn *fn, void *arg)
+fg_resolver_ask(struct fg_resolver *resolver, const char *host, const struct fg_dns_set *known, fg_resolver_fn *fn, void *arg)
 {
 	const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	const struct fg_dns_answer none = {.outcome = FG_DNS_FAILED};
@@ -349,7 +382,7 @@ fg_resolver_ask(struct fg_resolver *resolver, const char *host, fg_resolver_fn *
 	}
 	question = calloc(1, sizeof(*question));
 	FG_ASSERT(question != NULL);
-	*question = (struct question){.resolver = resolver, .fn = fn, .arg = arg};
+	*question = (struct question){.resolver = resolver, .known = known, .fn = fn, .arg = arg};
 	resolver->open++;
 	ares_getaddrinfo(resolver->channel, host, NULL, &hints, on_answer, question);
 	arm(resolver);

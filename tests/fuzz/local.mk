@@ -21,6 +21,11 @@ tests_fuzz_fuzz_htpasswd_SOURCES = tests/fuzz/fuzz_htpasswd.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_htpasswd_LDADD = lib/libfaregate.a $(FG_LIBS)
 tests_fuzz_fuzz_htpasswd_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+check_PROGRAMS += tests/fuzz/fuzz_idempotency
+tests_fuzz_fuzz_idempotency_SOURCES = tests/fuzz/fuzz_idempotency.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_idempotency_LDADD = lib/libfaregate.a $(FG_LIBS)
+tests_fuzz_fuzz_idempotency_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += tests/fuzz/fuzz_jwks
 tests_fuzz_fuzz_jwks_SOURCES = tests/fuzz/fuzz_jwks.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_jwks_LDADD = lib/libfaregate.a $(FG_LIBS)

@@ -18,7 +18,7 @@
 enum { MOST_NAMES = 64, NAME_BYTES = 256, MESSAGE_BYTES = 4096, MOST_CONNS = 8, TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28 };
 
 struct entry {
-	char name[NAME_BYTES], addresses[1024], target[NAME_BYTES];
+	char name[NAME_BYTES], addresses[2048], target[NAME_BYTES];
 	unsigned ttl, asked;
 	enum dns_manner manner;
 };
@@ -223,7 +223,7 @@ read_question(const struct message *in, char *name, unsigned *type, size_t *end)
 static unsigned
 put_addresses(struct message *m, const struct entry *entry, unsigned type)
 {
-	char list[1024], *save = NULL;
+	char list[2048], *save = NULL;
 	unsigned count = 0;
 
 	snprintf(list, sizeof(list), "%s", entry->addresses);

@@ -183,6 +183,26 @@ addresses(void)
 }
 
 static void
+host_names(void)
+{
+	struct fg_str host, port = FG_STR_NONE;
+	char many[255];
+
+	memset(many, 'a', sizeof(many));
+	CU_ASSERT(fg_is_host_name(FG_STR("a-b.c_d.test.")));
+	CU_ASSERT(fg_is_host_name((struct fg_str){many, 253}));
+	CU_ASSERT(!fg_is_host_name((struct fg_str){many, 254}));
+	CU_ASSERT(!fg_is_host_name(FG_STR("")));
+	CU_ASSERT(!fg_is_host_name(FG_STR("a b")));
+	CU_ASSERT(!fg_is_host_name(FG_STR("*.test")));
+	CU_ASSERT(!fg_is_host_name(FG_STR("a,b")));
+	/* Where libcurl is told addresses, "-a.test:80" takes them away, and it would ask a resolver by itself. */
+	CU_ASSERT(!fg_is_host_name(FG_STR("-a.test")));
+	CU_ASSERT(!fg_host_port_split(FG_STR("-a.test:80"), &host, &port));
+	CU_ASSERT(fg_host_port_split(FG_STR("a.test:80"), &host, &port));
+}
+
+static void
 dates(void)
 {
 	static const char *const no_dates[] = {"", "Mon, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
@@ -264,6 +284,7 @@ suite_base(void)
 	ADD_TEST(suite, buf_json);
 	ADD_TEST(suite, arena_grows_and_resets);
 	ADD_TEST(suite, addresses);
+	ADD_TEST(suite, host_names);
 	ADD_TEST(suite, dates);
 	ADD_TEST(suite, log_lines_escape_values);
 	ADD_TEST(suite, reasons_are_documented);

@@ -138,6 +138,46 @@ another_order_is_no_change(void)
 	dns_scene_close();
 }
 
+/* "192.0.2.1 192.0.2.2 …", from any of them on, all around. */
+static void
+say_hundred(unsigned first)
+{
+	char list[2048];
+	size_t len = 0;
+
+	for (unsigned i = 0; i < 100; i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s192.0.2.%u", i == 0 ? "" : " ", (first + i) % 100 + 1);
+	dns_server_say(dns_scene.server, "a.test", list, 60);
+}
+
+/* More than are remembered, in another order each time: those in use stay in use, and leave only when they are gone. */
+static void
+of_too_many_the_same_are_used(void)
+{
+	const struct fg_dns_set *set;
+	struct fg_dns_set before;
+
+	dns_scene_open_and_start();
+	say_hundred(0);
+	CU_ASSERT(need("a.test"));
+	set = fg_dns_set(name("a.test"));
+	CU_ASSERT_EQUAL(set->count, FG_MAX_DNS_ADDRESSES);
+	before = *set;
+	say_hundred(50);
+	dns_scene_pass(SECONDS(59));
+	CU_ASSERT(fg_dns_use(name("a.test")));
+	wait_lookups(2);
+	CU_ASSERT_EQUAL(set->version, 1);
+	for (size_t i = 0; i < before.count; i++)
+		CU_ASSERT(fg_dns_set_has(set, &before.ips[i]));
+	dns_server_say(dns_scene.server, "a.test", "192.0.2.100", 60);
+	dns_scene_pass(SECONDS(59));
+	CU_ASSERT(fg_dns_use(name("a.test")));
+	wait_lookups(3);
+	CU_ASSERT(is_known("a.test", "192.0.2.100"));
+	dns_scene_close();
+}
+
 static void
 names_of_this_machine_need_no_server(void)
 {
@@ -203,6 +243,7 @@ suite_dns(void)
 	ADD_TEST(suite, a_ttl_has_bounds);
 	ADD_TEST(suite, the_shortest_ttl_counts);
 	ADD_TEST(suite, another_order_is_no_change);
+	ADD_TEST(suite, of_too_many_the_same_are_used);
 	ADD_TEST(suite, names_of_this_machine_need_no_server);
 	ADD_TEST(suite, a_worker_may_leave_in_mid_lookup);
 	ADD_TEST(suite, a_thousand_names_at_once);

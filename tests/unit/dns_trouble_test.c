@@ -210,6 +210,32 @@ garbage_is_a_failure(void)
 }
 
 static void
+aliases_in_a_circle_end(void)
+{
+	dns_scene_open_and_start();
+	dns_server_alias(dns_scene.server, "a.test", "b.test", 60);
+	dns_server_alias(dns_scene.server, "b.test", "a.test", 60);
+	CU_ASSERT(!need("a.test"));
+	CU_ASSERT_EQUAL(dns_scene.counts[FG_DNS_FOUND], 0);
+	CU_ASSERT_EQUAL(dns_scene.counts[FG_DNS_NOT_FOUND] + dns_scene.counts[FG_DNS_FAILED], 1);
+	CU_ASSERT(dns_server_asked(dns_scene.server, "a.test") <= 2);
+	dns_scene_close();
+}
+
+/* RFC 2181 §8: with the highest bit set it counts as 0. */
+static void
+a_ttl_of_half_of_all_bits(void)
+{
+	dns_scene_open_and_start();
+	dns_server_say(dns_scene.server, "a.test", "127.0.0.1", 0x80000000u);
+	CU_ASSERT(need("a.test"));
+	dns_scene_pass(dns_scene.conf.least);
+	CU_ASSERT(!fg_dns_use(name("a.test")));
+	wait_lookups(2);
+	dns_scene_close();
+}
+
+static void
 no_address_at_all_is_not_found(void)
 {
 	dns_scene_open_and_start();
@@ -277,6 +303,8 @@ suite_dns_trouble(void)
 	ADD_TEST(suite, a_late_answer_is_welcome);
 	ADD_TEST(suite, what_was_cut_off_is_asked_for_over_tcp);
 	ADD_TEST(suite, garbage_is_a_failure);
+	ADD_TEST(suite, aliases_in_a_circle_end);
+	ADD_TEST(suite, a_ttl_of_half_of_all_bits);
 	ADD_TEST(suite, no_address_at_all_is_not_found);
 	ADD_TEST(suite, one_family_is_enough);
 	ADD_TEST(suite, the_next_server_is_asked_when_one_is_silent);

@@ -310,6 +310,33 @@ bytes_that_are_no_answer(void)
 	fg_arena_fini(&arena);
 }
 
+/* Headers that are never written: of somebody else who writes to the store. */
+static void
+an_answer_of_somebody_else(void)
+{
+	static const char *const names[] = {"Set-Cookie", "content-length", "Transfer-Encoding", "Connection", "X-Request-Id"};
+
+	for (size_t i = 0; i < FG_ARRAY_LEN(names); i++) {
+		char bytes[128] = {1, 0, 0, 0, (char)200, 0, 0, 0, 1, 0, 0, 0, (char)strlen(names[i])};
+		struct fg_headers headers;
+		struct fg_arena arena;
+		struct fg_str body;
+		int status;
+
+		fg_arena_init(&arena, 1 << 20, NULL, 0);
+		memcpy(bytes + 16, names[i], strlen(names[i]));
+		bytes[16 + strlen(names[i])] = 1;
+		bytes[20 + strlen(names[i])] = '7';
+		fg_headers_init(&headers, &arena);
+		CU_ASSERT(!fg_idempotency_answer_read((struct fg_str){bytes, 21 + strlen(names[i])}, &status, &headers, &body));
+		/* The same bytes with a harmless name. */
+		bytes[16] = 'y';
+		fg_headers_init(&headers, &arena);
+		CU_ASSERT(fg_idempotency_answer_read((struct fg_str){bytes, 21 + strlen(names[i])}, &status, &headers, &body));
+		fg_arena_fini(&arena);
+	}
+}
+
 /* ---- the configuration */
 
 static void
@@ -344,5 +371,6 @@ suite_idempotency(void)
 	ADD_TEST(suite, what_is_decided_before_the_store);
 	ADD_TEST(suite, an_answer_there_and_back);
 	ADD_TEST(suite, bytes_that_are_no_answer);
+	ADD_TEST(suite, an_answer_of_somebody_else);
 	ADD_TEST(suite, mistakes);
 }

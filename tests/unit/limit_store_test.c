@@ -429,6 +429,25 @@ renewing_changes_no_decision(void)
 	redis_server_do(server, "FLUSHALL");
 }
 
+/* What had lapsed is renewed when all places are taken: the count stays at what 16 bits hold, it does not begin anew. */
+static void
+a_count_that_is_full(void)
+{
+	struct fg_limit limit = {.algorithm = FG_LIMIT_CONCURRENCY, .count = FG_LIMIT_MAX_AT_ONCE, .period = 30 * S};
+	struct fg_limit_ask ask = {.limit = &limit, .cost = FG_LIMIT_MAX_AT_ONCE};
+
+	CU_ASSERT(fg_limit_init(&limit));
+	make_key(&ask.key, &limit, 0, 1);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, START), FG_OK);
+	CU_ASSERT(ask.result.allowed);
+	ask.cost = 1;
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_RENEW, &ask, 1, START), FG_OK);
+	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, START), FG_OK);
+	CU_ASSERT(!ask.result.allowed);
+	CU_ASSERT_EQUAL(ask.reading.x, FG_LIMIT_MAX_AT_ONCE);
+	redis_server_do(server, "FLUSHALL");
+}
+
 /* One connection: what is asked after it is answered after it, unless Redis had to be given the script first. */
 static void
 announce(struct fg_limit_memory *whose, struct fg_limit_ask *ask)
@@ -552,6 +571,7 @@ suite_limit_store(void)
 	ADD_TEST(suite, a_record_is_an_integer);
 	ADD_TEST(suite, windows_go_by_the_clock_of_redis);
 	ADD_TEST(suite, renewing_changes_no_decision);
+	ADD_TEST(suite, a_count_that_is_full);
 	ADD_TEST(suite, hosts_hear_of_each_other);
 	ADD_TEST(suite, all_or_nothing_in_a_cluster);
 }

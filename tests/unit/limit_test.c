@@ -436,7 +436,37 @@ a_hold_lapses(void)
 	CU_ASSERT(take(&limit, &record, 1, START + 40 * S).allowed);
 }
 
+/* Renewals of what had lapsed stay in the count of their epoch, and what is given back is given back from there. */
+static void
+a_count_that_is_full(void)
+{
+	struct fg_limit limit = make(FG_LIMIT_CONCURRENCY, FG_LIMIT_MAX_AT_ONCE, 30 * S, 0);
+	struct fg_limit_record record = {0};
+	int64_t hold;
+
+	CU_ASSERT(take(&limit, &record, FG_LIMIT_MAX_AT_ONCE, START).allowed);
+	hold = fg_limit_renew(&limit, &record, 1, 0, START);
+	CU_ASSERT_EQUAL(fg_limit_take(&limit, &record, 1, START).x, FG_LIMIT_MAX_AT_ONCE);
+	fg_limit_give(&limit, &record, FG_LIMIT_MAX_AT_ONCE, hold, START);
+	CU_ASSERT_EQUAL(fg_limit_take(&limit, &record, 0, START).x, 0);
+}
+
 /* ---- shares, keys */
+
+/* Shares of one limit have their records in one place; with few units they count in microseconds, with more in quanta. */
+static void
+shares_that_change_begin_anew(void)
+{
+	struct fg_limit window = make(FG_LIMIT_SLIDING_WINDOW, 100, 366 * DAY, 0), few = fg_limit_share(&window, 4, 1);
+	struct fg_limit_record record = {0};
+
+	CU_ASSERT_NOT_EQUAL(window.quantum, few.quantum);
+	for (fg_usec now = START; now < START + 3 * S; now += S)
+		CU_ASSERT(take(&few, &record, 1, now).allowed);
+	CU_ASSERT_EQUAL(record.entries, 3);
+	CU_ASSERT_EQUAL(take(&window, &record, 1, START + 3 * S).remaining, 99);
+	CU_ASSERT_EQUAL(take(&few, &record, 1, START + 3 * S).remaining, 24);
+}
 
 static void
 shares_add_up_to_the_limit(void)
@@ -454,6 +484,23 @@ shares_add_up_to_the_limit(void)
 		share = fg_limit_share(&window, 1000, 5);
 		CU_ASSERT_EQUAL(share.count, 5);
 	}
+}
+
+/* Fractions of a bucket are of other parts than its shares': they are rounded up to a whole microsecond. */
+static void
+shares_of_a_bucket_have_parts_of_their_own(void)
+{
+	struct fg_limit bucket = make(FG_LIMIT_TOKEN_BUCKET, 7, MINUTE, 7), share = fg_limit_share(&bucket, 7, 1);
+	struct fg_limit_record record = {.a = START + share.capacity.us - 1, .b = 6};
+	struct fg_limit_result result;
+
+	CU_ASSERT_EQUAL(bucket.parts, 7);
+	CU_ASSERT_EQUAL(share.parts, 1);
+	result = take(&share, &record, 1, START);
+	CU_ASSERT(!result.allowed);
+	CU_ASSERT_EQUAL(result.remaining, 0);
+	CU_ASSERT_EQUAL(result.retry_after, share.capacity.us);
+	CU_ASSERT(record.b < share.parts);
 }
 
 static void
@@ -505,6 +552,9 @@ suite_limit(void)
 	ADD_TEST(suite, windows_follow_the_calendar);
 	ADD_TEST(suite, concurrency_is_exact);
 	ADD_TEST(suite, a_hold_lapses);
+	ADD_TEST(suite, a_count_that_is_full);
+	ADD_TEST(suite, shares_that_change_begin_anew);
+	ADD_TEST(suite, shares_of_a_bucket_have_parts_of_their_own);
 	ADD_TEST(suite, shares_add_up_to_the_limit);
 	ADD_TEST(suite, keys_are_injective);
 }

@@ -57,7 +57,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/targets_places_test.c \
 	tests/unit/targets_test.c \
 	tests/unit/revocation_test.c \
-	tests/unit/stats_test.c tests/unit/stats_cells_test.c \
+	tests/unit/stats_test.c tests/unit/stats_cells_test.c tests/unit/stats_slots_test.c \
 	tests/unit/token_scene.h tests/unit/token_attack_test.c \
 	tests/unit/token_cache_test.c \
 	tests/unit/token_claims_test.c tests/unit/token_key_test.c \

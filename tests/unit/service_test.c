@@ -458,6 +458,9 @@ wrong_keys(void)
 	    "f:2:61: services.a.retry.on[0]: \"conect\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"
 	    "f:2:69: services.a.retry.on[1]: \"200\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"
 	    "f:2:83: services.a.retry.budget: expected a percentage, found \"20\"; write 20%\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, connect-timeout: \"${FG_NOT_THERE}\", breaker: {failures: \"${FG_NOT_THERE}\"}}}\n",
+	    "f:2:52: services.a.connect-timeout: the environment has no variable FG_NOT_THERE; set it, or give a default: ${FG_NOT_THERE:-…}\n"
+	    "f:2:91: services.a.breaker.failures: the environment has no variable FG_NOT_THERE; set it, or give a default: ${FG_NOT_THERE:-…}\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hedge: {after: p100}}, b: {targets: http://x, hedge: 0}}\n",
 	    "f:2:50: services.a.hedge.after: expected p50 to p99, or a time of 1ms to 24h, found \"p100\"\n"
 	    "f:2:88: services.b.hedge: expected p50 to p99, or a time of 1ms to 24h, found \"0\"\n");

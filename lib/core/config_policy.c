@@ -244,6 +244,7 @@ fg_config_check_policies(struct fg_conf *conf, const struct fg_conf_node *node, 
 		use.is_given = fg_conf_get(node, type->name) != NULL ||
 		    (config->defaults_node != NULL && fg_conf_get(config->defaults_node, type->name) != NULL);
 		use.is_forwarded = draft->route.service != NULL || draft->route.split_count > 0;
+		use.methods = draft->route.rule.methods;
 		use.is_authenticated = is_authenticated;
 		if (type->check_route != NULL)
 			type->check_route(conf, node, &use);

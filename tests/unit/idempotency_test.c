@@ -324,6 +324,9 @@ mistakes(void)
 	    "twice\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: 'http://h:1'}\nroutes: {r: {path: /, service: a, idempotency: {by: path:x}}}\n",
 	    "f:3:48: routes.r.idempotency: uses {path:x}, and the path \"/\" has no such part\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: 'http://h:1'}\nroutes: {r: {path: /, methods: [GET, PUT], service: a, idempotency: {by: route}}}\n",
+	    "f:3:69: routes.r.idempotency: is of no use: the route takes none of the methods whose keys count\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: 'http://h:1'}\ndefaults: {idempotency: {by: route}}\nroutes: {r: {path: /, methods: GET, service: a}}\n", "");
 	EXPECT_ERRORS("version: 1\nidempotency: {x: {by: nobody, release: [200], max-response: 1M, lock: 0}}\n",
 	    "f:2:23: idempotency.x.by: \"nobody\" is not a request variable; a header is header:nobody, a {segment} of the route's path path:nobody\n"
 	    "f:2:41: idempotency.x.release[0]: \"200\" is out of range; expected a whole number from 300 to 599\n"

@@ -1,6 +1,6 @@
 # The configuration that is installed, where there is none yet: a user's own is never overwritten. And its reference.
 dist_man_MANS += etc/faregate.yaml.5
-dist_doc_DATA = etc/minimal.yaml etc/reasons.md etc/reference.md
+dist_doc_DATA = etc/minimal.yaml etc/reasons.md etc/reference.md etc/services.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = etc/faregate.yaml
 

@@ -320,7 +320,10 @@ join_targets(const struct subject *subject)
 		err = fg_targets_join(&targets, path, 0);
 	}
 	if (err != FG_OK) {
-		fprintf(stderr, "faregate: %s: %s\n", path, err == FG_ERR_SYSTEM ? strerror(errno) : "no pool of this version runs");
+		if (err == FG_ERR_SYSTEM && errno == ENOENT)
+			(void)say_not_running(subject);
+		else
+			fprintf(stderr, "faregate: %s: %s\n", path, err == FG_ERR_SYSTEM ? strerror(errno) : "no pool of this version runs");
 		targets = NULL;
 	}
 	free(path);

@@ -100,6 +100,20 @@ fg_conf_read_presets(struct fg_conf *conf, const struct fg_conf_node *node, cons
 
 /* ---- sections, lists, maps */
 
+/* What is wrong was said; where there is a preset the checks that follow see that, as if nothing stood there. */
+static void
+read_entry(struct fg_conf *conf, const struct fg_conf_node *section, const struct fg_conf_node *entry,
+    const struct fg_conf_key *key, void *out)
+{
+	bool is_scalar = key->type == FG_CONF_BOOL || key->type == FG_CONF_INT || key->type == FG_CONF_SIZE ||
+	    key->type == FG_CONF_DURATION || key->type == FG_CONF_STRING || key->type == FG_CONF_ENUM;
+	size_t mistakes = conf->mistake_count;
+
+	fg_conf_read(conf, entry, key, out);
+	if (is_scalar && key->preset != NULL && (entry->is_broken || conf->mistake_count > mistakes))
+		read_preset(conf, section, key, out);
+}
+
 void
 fg_conf_read_keys(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *keys, void *out)
 {
@@ -118,7 +132,7 @@ fg_conf_read_keys(struct fg_conf *conf, const struct fg_conf_node *node, const s
 		const struct fg_conf_node *entry = fg_conf_get(node, key->name);
 
 		if (entry != NULL)
-			fg_conf_read(conf, entry, key, out);
+			read_entry(conf, node, entry, key, out);
 		else if ((key->flags & FG_CONF_REQUIRED) != 0)
 			fg_conf_error_at_name(conf, node, "%s is missing", key->name);
 		else

@@ -236,9 +236,11 @@ suggest_number(struct fg_conf *conf, const struct fg_conf_key *key, struct fg_st
 	if (!fg_str_to_u64(fg_str_slice(text, 0, digits), &number))
 		return FG_STR("");
 	unit = fg_str_slice(text, digits, text.len);
-	if (unit.len == 0)
+	if (unit.len == 0 && key->type == FG_CONF_DURATION)
 		return fg_arena_printf(&conf->scratch, "; a unit is missing: %s (" FG_STR_FMT "%s?)", units, FG_STR_ARG(text),
-		    key->type == FG_CONF_DURATION ? "s" : "k");
+		    number > (uint64_t)(key->max / FG_US_PER_S) ? "ms" : "s");
+	if (unit.len == 0)
+		return fg_arena_printf(&conf->scratch, "; a unit is missing: %s (" FG_STR_FMT "k?)", units, FG_STR_ARG(text));
 	for (size_t i = 0; i < FG_ARRAY_LEN(sizes); i++)
 		if (key->type == FG_CONF_SIZE && fg_ascii_lower(unit.p[0]) == fg_ascii_lower(sizes[i].name.p[0]))
 			return fg_arena_printf(&conf->scratch, "; did you mean %" PRIu64 FG_STR_FMT "?", number,

@@ -55,7 +55,7 @@ static const struct fg_conf_key top_keys[] = {
 	.parse = fg_config_parse_store, .check = fg_config_check_store, .form = FG_CONFIG_STORE_FORM,
 	.schema = FG_CONFIG_STORE_SCHEMA, .help = "where what machines share is kept: limits, revocations, keys"},
     {"dns", FG_CONF_SECTION, FG_CONF_AT(struct fg_config_draft, config.dns), .keys = fg_config_dns_keys,
-	.prepare = fg_config_prepare_dns, .help = "how names of services, and of what is fetched, are resolved"},
+	.prepare = fg_config_prepare_dns, .check = fg_config_check_dns, .help = "how names of services, and of what is fetched, are resolved"},
     {"trusted-proxies", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_config_draft, config.trusted_proxies, config.trusted_proxy_count, struct fg_cidr),
 	.flags = FG_CONF_OR_ONE, .item = &fg_value_network_item, .shown_preset = "none",
 	.help = "whose Forwarded and X-Forwarded-* are believed; the web server in front of us needs no entry"},

@@ -38,6 +38,17 @@ check_ttl(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg
 		fg_conf_error(conf, node, "least is longer than most");
 }
 
+void
+fg_config_check_dns(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+{
+	const struct fg_conf_node *servers = fg_conf_get(node, "servers");
+
+	(void)key;
+	(void)out;
+	if (servers != NULL && servers->kind == FG_CONF_NODE_LIST && servers->count == 0)
+		fg_conf_error(conf, servers, "is empty; without servers: those of /etc/resolv.conf are asked");
+}
+
 /* A configuration that says how names are to be resolved is not run by a program that cannot do it. */
 void
 fg_config_prepare_dns(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)

@@ -6,6 +6,22 @@
 
 enum { LEAST_PERCENTILE = 50, MOST_PERCENTILE = 99 };
 
+/* What else may have been meant: 95 or 95%, or a time without its unit. */
+static struct fg_str
+suggest_hedge(struct fg_conf *conf, struct fg_str text)
+{
+	bool percent = fg_str_ends_with(text, FG_STR("%"));
+	struct fg_str digits = fg_str_slice(text, 0, text.len - percent);
+	uint64_t number;
+
+	if (!fg_str_to_u64(digits, &number) || number == 0)
+		return FG_STR("");
+	if (percent || (number >= LEAST_PERCENTILE && number <= MOST_PERCENTILE))
+		return fg_arena_printf(&conf->scratch, "; did you mean p" FG_STR_FMT "%s?", FG_STR_ARG(digits),
+		    percent ? "" : ", or a time with its unit");
+	return FG_STR("; a unit is missing: ms, s, m or h");
+}
+
 /* Of `after`, and of `hedge: p95`, which is short for it. */
 void
 fg_config_parse_hedge(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
@@ -26,7 +42,8 @@ fg_config_parse_hedge(struct fg_conf *conf, const struct fg_conf_node *node, con
 	else if (fg_conf_to_duration(text, &after) && after >= FG_US_PER_MS && after <= ONE_DAY)
 		hedge->after = after;
 	else
-		fg_conf_error(conf, node, "expected " AFTER_FORM " of 1ms to 24h, found " FG_STR_FMT, FG_STR_ARG(fg_conf_quote(conf, text)));
+		fg_conf_error(conf, node, "expected " AFTER_FORM " of 1ms to 24h, found " FG_STR_FMT FG_STR_FMT,
+		    FG_STR_ARG(fg_conf_quote(conf, text)), FG_STR_ARG(suggest_hedge(conf, text)));
 }
 
 const struct fg_conf_key fg_config_hedge_keys[] = {
@@ -64,4 +81,14 @@ fg_config_set_budget(struct fg_conf *conf, const struct fg_conf_node *node, stru
 		service->budget = service->hedge->budget;
 	if (service->retry != NULL && budget != NULL)
 		fg_conf_error_at_name(conf, budget, "retries and hedges have one budget, which stands under retry:");
+}
+
+void
+fg_config_check_hedge_time(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_service *service)
+{
+	const struct fg_service_hedge *hedge = service->hedge;
+	fg_usec least = hedge == NULL ? 0 : hedge->after > 0 ? hedge->after : hedge->at_least;
+
+	if (least > 0 && service->response_timeout > 0 && least >= service->response_timeout)
+		fg_conf_error_at_name(conf, fg_conf_get(node, "hedge"), "there would never be one: response-timeout is over before");
 }

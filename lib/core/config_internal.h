@@ -82,13 +82,13 @@ extern const struct fg_conf_key fg_config_route_keys[], fg_config_shared_keys[];
 
 fg_conf_parse_fn fg_config_parse_admin, fg_config_check_listens, fg_config_check_user, fg_config_check_absolute,
     fg_config_check_name, fg_config_check_file, fg_config_parse_store, fg_config_check_store,
-    fg_config_prepare_dns;
+    fg_config_prepare_dns, fg_config_check_dns;
 
 /* ---- config_traffic.c */
 
 extern const struct fg_conf_choice fg_config_balances[], fg_config_criticalities[];
 extern const struct fg_conf_key fg_config_admission_keys[];
-fg_conf_parse_fn fg_config_parse_admission;
+fg_conf_parse_fn fg_config_parse_admission, fg_config_check_admission;
 extern const struct fg_conf_key fg_config_breaker_keys[], fg_config_retry_keys[], fg_config_health_keys[];
 fg_conf_parse_fn fg_config_check_breaker, fg_config_check_retry;
 fg_conf_parse_fn fg_config_parse_percent;
@@ -112,6 +112,8 @@ extern const struct fg_conf_key fg_config_hedge_keys[];
 fg_conf_parse_fn fg_config_parse_hedge, fg_config_check_hedge;
 /* Of retries and hedges together; it is said in one place. node: of the service. */
 void fg_config_set_budget(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_service *service);
+/* A hedge for which response-timeout leaves no time is a mistake. */
+void fg_config_check_hedge_time(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_service *service);
 
 /* ---- config_policy.c: of the filter of that number */
 

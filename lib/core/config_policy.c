@@ -109,7 +109,7 @@ parse_policy_name(struct fg_conf *conf, const struct fg_conf_node *node, const s
 			fg_suggest_offer(&suggest, table->names.slots[i].name);
 	suggestion = fg_suggest_format(&suggest, &conf->scratch);
 	if (suggestion.len == 0)
-		suggestion = fg_arena_printf(&conf->scratch, "; define it under %s: at the top", type->name);
+		suggestion = fg_arena_printf(&conf->scratch, "; define it under %s: at the top, or give a map", type->name);
 	fg_conf_error(conf, node, "there is no %s policy " FG_STR_FMT FG_STR_FMT, type->name,
 	    FG_STR_ARG(fg_conf_quote(conf, text)), FG_STR_ARG(suggestion));
 }
@@ -244,6 +244,7 @@ fg_config_check_policies(struct fg_conf *conf, const struct fg_conf_node *node, 
 		use.is_given = fg_conf_get(node, type->name) != NULL ||
 		    (config->defaults_node != NULL && fg_conf_get(config->defaults_node, type->name) != NULL);
 		use.is_forwarded = draft->route.service != NULL || draft->route.split_count > 0;
+		use.methods = draft->route.rule.methods;
 		use.is_authenticated = is_authenticated;
 		if (type->check_route != NULL)
 			type->check_route(conf, node, &use);

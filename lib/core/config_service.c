@@ -7,6 +7,7 @@
 #include "client/client.h"
 #include "conf/suggest.h"
 #include "core/config_internal.h"
+#include "core/edit_keys.h"
 #include "core/limit_policy.h"
 #include "core/targets.h"
 #include "core/value_keys.h"
@@ -282,6 +283,7 @@ check_service(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 		finish_target(conf, item, service, &service->targets[i]);
 	fg_config_set_traffic_presets(service);
 	fg_config_set_budget(conf, node, service);
+	fg_config_check_hedge_time(conf, node, service);
 	if (service->http2 && !fg_client_has_http2())
 		fg_conf_error(conf, fg_conf_get(node, "http2"), "this program was built with a libcurl without HTTP/2 (faregate version)");
 }
@@ -310,7 +312,8 @@ static const struct fg_conf_key service_keys[] = {
     {"health", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, health, struct fg_service_health),
 	.keys = fg_config_health_keys, .help = "targets are asked how they are; those that are down get no requests"},
     {"max-in-flight", FG_CONF_SECTION, FG_CONF_AT(struct fg_service, admission), .keys = fg_config_admission_keys,
-	.parse = fg_config_parse_admission, .form = "a number", .schema = "\"type\": [\"integer\", \"string\"]",
+	.parse = fg_config_parse_admission, .check = fg_config_check_admission, .form = "a number",
+	.schema = "\"type\": [\"integer\", \"string\"]",
 	.help = "how many requests it is given at a time; more wait for a place, then 503 overloaded"},
     {"respond", FG_CONF_SECTION, FG_CONF_OWN(struct fg_service, respond, struct fg_respond), .keys = fg_config_respond_keys,
 	.check = fg_config_check_respond, .help = "a fixed answer to all its requests, for as long as it stands here: maintenance"},
@@ -321,7 +324,7 @@ static const struct fg_conf_key service_keys[] = {
     {"idle-timeout", FG_CONF_DURATION, FG_CONF_AT(struct fg_service, idle_timeout), .min = FG_US_PER_MS, .max = ONE_DAY,
 	.preset = "60s", .help = "between two bytes, either way; then service_idle_timeout"},
     {"deadline-header", FG_CONF_STRING, FG_CONF_AT(struct fg_service, deadline_header), .max = 64,
-	.check = fg_value_check_header_name, .form = "a header name", .shown_preset = "none",
+	.check = fg_edit_check_header_name, .form = "a header name", .shown_preset = "none",
 	.help = "tells the service how many milliseconds of the route's timeout are left; a client's own is removed"},
     {"host", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_service), .parse = parse_host, .preset = "preserve",
 	.form = "preserve, target or a host name", .schema = "\"type\": \"string\"",

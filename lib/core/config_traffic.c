@@ -20,7 +20,9 @@ fg_config_parse_percent(struct fg_conf *conf, const struct fg_conf_node *node, c
 		return;
 	if (!fg_str_ends_with(text, FG_STR("%")) || !fg_str_to_u64(fg_str_slice(text, 0, text.len - 1), &number) || number > 100 ||
 	    (int64_t)number < key->min)
-		fg_conf_error(conf, node, "expected %s, found " FG_STR_FMT, key->form, FG_STR_ARG(fg_conf_quote(conf, text)));
+		fg_conf_error(conf, node, "expected %s, found " FG_STR_FMT FG_STR_FMT, key->form, FG_STR_ARG(fg_conf_quote(conf, text)),
+		    FG_STR_ARG(fg_str_to_u64(text, &number) ? fg_arena_printf(&conf->scratch, "; write " FG_STR_FMT "%%", FG_STR_ARG(text))
+							    : FG_STR("")));
 	*(int *)out = number > 100 ? 100 : (int)number;
 }
 
@@ -172,7 +174,7 @@ check_health_path(struct fg_conf *conf, const struct fg_conf_node *node, const s
 
 	(void)key;
 	if (path->p[0] != '/' || fg_uri_parse(&uri, *path, &conf->scratch) != FG_OK)
-		fg_conf_error(conf, node, FG_STR_FMT " is not a path", FG_STR_ARG(fg_conf_quote(conf, *path)));
+		fg_conf_error(conf, node, FG_STR_FMT " is not a path; it begins with /", FG_STR_ARG(fg_conf_quote(conf, *path)));
 }
 
 static void
@@ -225,6 +227,17 @@ const struct fg_conf_key fg_config_admission_keys[] = {
 	.help = "for a place, at most"},
     {NULL},
 };
+
+void
+fg_config_check_admission(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+{
+	const struct fg_admission_conf *admission = out;
+	const struct fg_conf_node *wait = fg_conf_get(node, "wait");
+
+	(void)key;
+	if (wait != NULL && admission->queue == 0)
+		fg_conf_error_at_name(conf, wait, "is of no use without queue:");
+}
 
 /* A number alone: nobody waits. */
 void

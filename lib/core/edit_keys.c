@@ -1,8 +1,8 @@
 /* Reads edits from the configuration. */
 #include "core/edit_keys.h"
 
-static void
-check_header_name(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+void
+fg_edit_check_header_name(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	const struct fg_str *name = out;
 	struct fg_str shown = fg_conf_quote(conf, *name);
@@ -68,15 +68,15 @@ fg_edit_check(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 /* ---- headers */
 
 static const struct fg_conf_key header_value_name = {
-    "HEADER", FG_CONF_STRING, FG_CONF_AT(struct fg_edit_value, name), .check = check_header_name, .help = "a header name"};
+    "HEADER", FG_CONF_STRING, FG_CONF_AT(struct fg_edit_value, name), .check = fg_edit_check_header_name, .help = "a header name"};
 static const struct fg_conf_key header_value = {"HEADER", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_edit_value, value),
     .parse = parse_header_template, .form = "text with {variables}", .schema = TEMPLATE_SCHEMA, .help = "its value"};
 static const struct fg_conf_key header_removed = {
-    "HEADER", FG_CONF_STRING, FG_CONF_IN(struct fg_str), .check = check_header_name, .help = "a header name"};
+    "HEADER", FG_CONF_STRING, FG_CONF_IN(struct fg_str), .check = fg_edit_check_header_name, .help = "a header name"};
 static const struct fg_conf_key header_from = {
-    "HEADER", FG_CONF_STRING, FG_CONF_AT(struct fg_edit_name, from), .check = check_header_name, .help = "a header name"};
+    "HEADER", FG_CONF_STRING, FG_CONF_AT(struct fg_edit_name, from), .check = fg_edit_check_header_name, .help = "a header name"};
 static const struct fg_conf_key header_to = {
-    "HEADER", FG_CONF_STRING, FG_CONF_AT(struct fg_edit_name, to), .check = check_header_name, .help = "its new name"};
+    "HEADER", FG_CONF_STRING, FG_CONF_AT(struct fg_edit_name, to), .check = fg_edit_check_header_name, .help = "its new name"};
 
 const struct fg_conf_key fg_edit_header_keys[] = {
     {"remove", FG_CONF_LIST, FG_CONF_ARRAY(struct fg_edit, remove, remove_count, struct fg_str), .flags = FG_CONF_OR_ONE,

@@ -10,6 +10,8 @@
 extern const struct fg_conf_key fg_edit_header_keys[];
 extern const struct fg_conf_key fg_edit_query_keys[];
 
+/* The `check` of the name of a header that the gateway is to set: neither Host nor one that frames the message. */
+void fg_edit_check_header_name(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out);
 /* The `check` of a section of these keys. */
 void fg_edit_check(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out);
 

@@ -38,16 +38,38 @@ fg_limit_parse_rate(struct fg_str text, struct fg_limit *limit)
 	return fg_conf_to_duration(period, &limit->period);
 }
 
+/* What other gateways call it: 100/minute, 10/s. */
+static struct fg_str
+suggest_rate(struct fg_conf *conf, struct fg_str text)
+{
+	static const char *const words[][4] = {
+	    {"s", "sec", "second", "1s"}, {"m", "min", "minute", "1m"}, {"h", "hr", "hour", "1h"}, {"d", "day", "days", "1d"}};
+	size_t slash = fg_str_find(text, '/');
+	struct fg_str count = fg_str_slice(text, 0, slash), period = fg_str_slice(text, slash + 1, text.len);
+	uint64_t number;
+
+	if (slash == text.len || !fg_str_to_u64(count, &number))
+		return FG_STR("");
+	for (size_t i = 0; i < FG_ARRAY_LEN(words); i++)
+		for (size_t k = 0; k < 3; k++)
+			if (fg_str_ieq(period, fg_str_from(words[i][k])))
+				return fg_arena_printf(&conf->scratch, "; did you mean " FG_STR_FMT "/%s?", FG_STR_ARG(count), words[i][3]);
+	return FG_STR("");
+}
+
 static void
 parse_rate(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
 	struct fg_limit *limit = out;
 	struct fg_str text;
 
-	if (!fg_conf_want_text(conf, node, key->form, &text) || fg_limit_parse_rate(text, limit))
-		return;
+	if (fg_conf_want_text(conf, node, key->form, &text)) {
+		if (fg_limit_parse_rate(text, limit))
+			return;
+		fg_conf_error(conf, node, "expected " RATE_FORM ", found " FG_STR_FMT FG_STR_FMT,
+		    FG_STR_ARG(fg_conf_quote(conf, text)), FG_STR_ARG(suggest_rate(conf, text)));
+	}
 	limit->count = BROKEN;
-	fg_conf_error(conf, node, "expected " RATE_FORM ", found " FG_STR_FMT, FG_STR_ARG(fg_conf_quote(conf, text)));
 }
 
 static void
@@ -225,6 +247,9 @@ fg_limit_policy_check(struct fg_conf *conf, const struct fg_conf_node *node, con
 	struct fg_clock clock;
 
 	(void)key;
+	/* Something else than a map: that is said. */
+	if (node->kind != FG_CONF_NODE_MAP)
+		return;
 	if (policy->by_count == 0) {
 		policy->by = &by_ip;
 		policy->by_count = 1;
@@ -239,7 +264,7 @@ fg_limit_policy_check(struct fg_conf *conf, const struct fg_conf_node *node, con
 			fg_conf_error(conf, fg_conf_get(node, "timezone"), "this system knows no time zone " FG_STR_FMT,
 			    FG_STR_ARG(fg_conf_quote(conf, policy->timezone)));
 	}
-	if (conf->mistake_count > before || policy->limit.count == BROKEN)
+	if (conf->mistake_count > before || policy->limit.count == BROKEN || (!has_rate && policy->concurrency == 0))
 		return;
 	finish_limit(conf, fg_conf_get(node, has_rate ? "rate" : "concurrency"), policy, &policy->limit, policy->concurrency);
 	fg_limit_id(policy->id, policy->policy.name, &policy->limit);

@@ -141,8 +141,9 @@ fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 	fg_buf_printf(out, "in flight      %llu exchanges, %llu connections\n", (unsigned long long)sums.in_flight,
 	    (unsigned long long)sums.connections);
 	if (fg_stats_get(stats, FG_COUNT_LIMIT_HOSTS) > 0)
-		fg_buf_printf(out, "limits         shared by %llu hosts, when the store last answered\n",
-		    (unsigned long long)fg_stats_get(stats, FG_COUNT_LIMIT_HOSTS));
+		fg_buf_printf(out, "limits         shared by %llu host%s, when the store last answered\n",
+		    (unsigned long long)fg_stats_get(stats, FG_COUNT_LIMIT_HOSTS),
+		    fg_stats_get(stats, FG_COUNT_LIMIT_HOSTS) == 1 ? "" : "s");
 	if (fg_stats_get(stats, FG_COUNT_LOG_LINES_DROPPED) > 0)
 		fg_buf_printf(out, "log            %llu lines dropped\n",
 		    (unsigned long long)fg_stats_get(stats, FG_COUNT_LOG_LINES_DROPPED));

@@ -43,7 +43,7 @@ refuse_unknown(struct fg_str text, struct fg_arena *arena, struct fg_str *messag
 					    : FG_STR("; those with a name are header:, cookie:, query:, path: and claim:");
 	else
 		hint = FG_ARENA_CONCAT(arena, fg_suggest_format(&suggest, arena),
-		    FG_STR("; a {segment} of the route's path is path:"), word);
+		    FG_STR("; a header is header:"), word, FG_STR(", a {segment} of the route's path path:"), word);
 	*message = FG_ARENA_CONCAT(arena, FG_STR("\""), text, FG_STR("\" is not a request variable"), hint);
 	return FG_ERR_SYNTAX;
 }

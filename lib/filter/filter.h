@@ -25,6 +25,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "conf/keys.h"
+#include "core/method.h"
 
 struct fg_config;
 struct fg_exchange;
@@ -50,6 +51,7 @@ struct fg_route_policy {
 	bool is_given;     /* by the route or by `defaults`; `none` counts */
 	bool is_defined;   /* policies of this filter stand at the top of the file */
 	bool is_forwarded; /* to a service */
+	fg_method_set methods; /* that the route takes; 0: any */
 	bool is_authenticated; /* there is a policy on it that finds out who is calling */
 };
 

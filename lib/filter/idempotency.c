@@ -367,6 +367,8 @@ check_route(struct fg_conf *conf, const struct fg_conf_node *node, const struct 
 {
 	const struct idempotency_conf *policy = use->conf;
 
+	if (policy != NULL && fg_conf_get(node, "idempotency") != NULL && use->methods != 0 && (use->methods & policy->methods) == 0)
+		fg_conf_error(conf, fg_conf_get(node, "idempotency"), "is of no use: the route takes none of the methods whose keys count");
 	if (policy == NULL || use->is_authenticated)
 		return;
 	for (size_t i = 0; i < policy->by_count; i++) {

@@ -22,6 +22,12 @@ trace_one(struct fg_exchange *x, const struct fg_limit_job *job, size_t i)
 	const struct fg_limit_result *result = &job->asks[i].result;
 	struct fg_str name = job->one[i].policy->policy.name;
 
+	/* The store has failed, and nobody counted. */
+	if (result->limit == 0) {
+		fg_exchange_trace(x, "limits", fg_limit_outcome_name(fg_limit_outcome(job, i)), FG_STR_FMT " by " FG_STR_FMT ", cost %lld",
+		    FG_STR_ARG(name), FG_STR_ARG(job->one[i].by), (long long)job->asks[i].cost);
+		return;
+	}
 	fg_exchange_trace(x, "limits", fg_limit_outcome_name(fg_limit_outcome(job, i)),
 	    FG_STR_FMT " by " FG_STR_FMT ", cost %lld: %lld of %lld would be left, reset in %lld ms", FG_STR_ARG(name),
 	    FG_STR_ARG(job->one[i].by), (long long)job->asks[i].cost, (long long)result->remaining, (long long)result->limit,

@@ -56,6 +56,9 @@ wrong_policies(void)
 		"f:4:3: auth.p: needs keys: a URL, or file:PATH; its issuer is no URL to find them by\n"},
 	    {HEAD "{type: jwt, issuer: 'https://i.example', audience: x, algorithms: [RS256, HS256]}" ROUTES,
 		"f:4:6: auth.p: HS256, HS384 and HS512 need a secret, and nobody publishes one at a URL; write keys: file:PATH\n"},
+	    {HEAD JWT ", keys: 'https://i.example/k', fetch-timeout: 5}" ROUTES,
+		"f:4:124: auth.p.fetch-timeout: expected a duration (250ms, 5s, 1m, 2h, 30d) from 10ms to 1m, found \"5\"; a unit is missing: ms, "
+		"s, m, h or d (5s?)\n"},
 	    {HEAD JWT ", keys: 'https://i.example/k', discovery: 'https://i.example/d'}" ROUTES,
 		"f:4:120: auth.p.discovery: says where the keys are, and so does keys; keep one of them\n"},
 	    {HEAD JWT ", from: [header:X-T, 'header:x-t']}" ROUTES, "f:4:86: auth.p.from: names x-t twice\n"},

@@ -59,6 +59,7 @@ mistakes(void)
 	    "f:2:17: dns.servers[0]: expected an address, or ADDRESS:PORT, found \"127.0.0.1:0\"\n"
 	    "f:2:32: dns.servers[1]: expected an address, or ADDRESS:PORT, found \"127.0.0.1:65536\"\n");
 	EXPECT_ERRORS("version: 1\ndns: {ttl: {least: 10s, most: 5s}}" REST, "f:2:12: dns.ttl: least is longer than most\n");
+	EXPECT_ERRORS("version: 1\ndns: {servers: []}" REST, "f:2:16: dns.servers: is empty; without servers: those of /etc/resolv.conf are asked\n");
 	EXPECT_ERRORS("version: 1\ndns: {timout: 2s}" REST, "f:2:7: dns: unknown key \"timout\"; did you mean timeout?\n");
 }
 

@@ -53,7 +53,7 @@ named_policies(void)
 	EXPECT_ERRORS("version: 1\nrequest: {in: {}, none: {}}\nroutes:\n  a: {path: /a, respond: {}, request: inn, response: x}\n",
 	    "f:2:19: request: \"none\" is what a route says that has no such policy; take another name\n"
 	    "f:4:39: routes.a.request: there is no request policy \"inn\"; did you mean in?\n"
-	    "f:4:54: routes.a.response: there is no response policy \"x\"; define it under response: at the top\n");
+	    "f:4:54: routes.a.response: there is no response policy \"x\"; define it under response: at the top, or give a map\n");
 	EXPECT_ERRORS("version: 1\nlimits: {a: {rate: 1/1s}, b: {rate: x}}\nroutes:\n"
 	              "  a: {path: /a, respond: {}, limits: [a, none]}\n  b: {path: /b, respond: {}, limits: [a, b]}\n"
 	              "  c: {path: /c, respond: {}, limits: [a, a]}\n",

@@ -351,8 +351,11 @@ mistakes(void)
 	    "twice\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: 'http://h:1'}\nroutes: {r: {path: /, service: a, idempotency: {by: path:x}}}\n",
 	    "f:3:48: routes.r.idempotency: uses {path:x}, and the path \"/\" has no such part\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: 'http://h:1'}\nroutes: {r: {path: /, methods: [GET, PUT], service: a, idempotency: {by: route}}}\n",
+	    "f:3:69: routes.r.idempotency: is of no use: the route takes none of the methods whose keys count\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: 'http://h:1'}\ndefaults: {idempotency: {by: route}}\nroutes: {r: {path: /, methods: GET, service: a}}\n", "");
 	EXPECT_ERRORS("version: 1\nidempotency: {x: {by: nobody, release: [200], max-response: 1M, lock: 0}}\n",
-	    "f:2:23: idempotency.x.by: \"nobody\" is not a request variable; a {segment} of the route's path is path:nobody\n"
+	    "f:2:23: idempotency.x.by: \"nobody\" is not a request variable; a header is header:nobody, a {segment} of the route's path path:nobody\n"
 	    "f:2:41: idempotency.x.release[0]: \"200\" is out of range; expected a whole number from 300 to 599\n"
 	    "f:2:61: idempotency.x.max-response: \"1M\" is out of range; expected a size (64k, 10M) from 1k to 512k\n"
 	    "f:2:71: idempotency.x.lock: \"0\" is out of range; expected a duration (250ms, 5s, 1m, 2h, 30d) from 1s to 1h\n");

@@ -75,6 +75,7 @@ what_is_written_is_read(void)
 
 #define EXPECT_ERROR(policy, error) EXPECT_ERRORS("version: 1\nlimits:\n  l: " policy "\n" ROUTE, "f:3:" error "\n")
 #define RATE "a rate, COUNT/PERIOD (100/1m, 5000/1h; with fixed windows also 5000/week, 100000/month)"
+#define KEYS "rate, burst, concurrency, lease, by, algorithm, cost, timezone, overrides, on-store-failure, mode, headers"
 #define RANGE "is out of range: the count is 1 to 67108863, the period 1ms to 366d"
 
 static void
@@ -92,13 +93,18 @@ what_makes_no_sense_is_refused(void)
 	EXPECT_ERROR("{rate: 9/1d, algorithm: fixed-window, timezone: Mars}",
 	    "54: limits.l.timezone: this system knows no time zone \"Mars\"");
 	EXPECT_ERROR("{rate: 100}", "13: limits.l.rate: expected " RATE ", found \"100\"");
+	EXPECT_ERROR("{rate: 100/m}", "13: limits.l.rate: expected " RATE ", found \"100/m\"; did you mean 100/1m?");
+	EXPECT_ERROR("{rate: 100/Second}", "13: limits.l.rate: expected " RATE ", found \"100/Second\"; did you mean 100/1s?");
+	EXPECT_ERROR("{concurrency: 0}", "20: limits.l.concurrency: \"0\" is out of range; expected a whole number from 1 to 65535");
+	EXPECT_ERROR("100/1m", "6: limits.l: expected a map with the keys " KEYS ", found text");
+	EXPECT_ERROR("[100/1m]", "6: limits.l: expected a map with the keys " KEYS ", found a list");
 	EXPECT_ERROR("{rate: 100/5}", "13: limits.l.rate: expected " RATE ", found \"100/5\"");
 	EXPECT_ERROR("{rate: 0/1s}", "13: limits.l.rate: " RANGE ", and an empty bucket full after 3660d");
 	EXPECT_ERROR("{rate: 5/0}", "13: limits.l.rate: " RANGE ", and an empty bucket full after 3660d");
 	EXPECT_ERROR("{rate: 1/365d, burst: 4000}", "13: limits.l.rate: " RANGE ", and an empty bucket full after 3660d");
 	EXPECT_ERROR("{rate: 100000000/1s, algorithm: fixed-window}", "13: limits.l.rate: " RANGE);
 	EXPECT_ERROR("{rate: 5/1s, by: custmer}",
-	    "23: limits.l.by: \"custmer\" is not a request variable; a {segment} of the route's path is path:custmer");
+	    "23: limits.l.by: \"custmer\" is not a request variable; a header is header:custmer, a {segment} of the route's path path:custmer");
 	EXPECT_ERROR("{rate: 5/1s, overrides: {consumer: {a: x}}}",
 	    "45: limits.l.overrides.consumer.a: expected " RATE ", or a number for concurrency, found \"x\"");
 	EXPECT_ERROR("{rate: 5/1s, overrides: {consumer: {a: 7}}}",

@@ -457,17 +457,30 @@ wrong_keys(void)
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hash-by: ip, retry: {on: [conect, 200], budget: 20}}}\n",
 	    "f:2:61: services.a.retry.on[0]: \"conect\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"
 	    "f:2:69: services.a.retry.on[1]: \"200\" is neither connect, timeout, reset nor invalid, nor a status from 400 to 599\n"
-	    "f:2:83: services.a.retry.budget: expected a percentage, found \"20\"\n");
+	    "f:2:83: services.a.retry.budget: expected a percentage, found \"20\"; write 20%\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, connect-timeout: \"${FG_NOT_THERE}\", breaker: {failures: \"${FG_NOT_THERE}\"}}}\n",
+	    "f:2:52: services.a.connect-timeout: the environment has no variable FG_NOT_THERE; set it, or give a default: ${FG_NOT_THERE:-…}\n"
+	    "f:2:91: services.a.breaker.failures: the environment has no variable FG_NOT_THERE; set it, or give a default: ${FG_NOT_THERE:-…}\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hedge: {after: p100}}, b: {targets: http://x, hedge: 0}}\n",
 	    "f:2:50: services.a.hedge.after: expected p50 to p99, or a time of 1ms to 24h, found \"p100\"\n"
 	    "f:2:88: services.b.hedge: expected p50 to p99, or a time of 1ms to 24h, found \"0\"\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hedge: 95}, b: {targets: http://x, hedge: 95%}, c: {targets: http://x, hedge: 500}}\n",
+	    "f:2:42: services.a.hedge: expected p50 to p99, or a time of 1ms to 24h, found \"95\"; did you mean p95, or a time with its unit?\n"
+	    "f:2:77: services.b.hedge: expected p50 to p99, or a time of 1ms to 24h, found \"95%\"; did you mean p95?\n"
+	    "f:2:113: services.c.hedge: expected p50 to p99, or a time of 1ms to 24h, found \"500\"; a unit is missing: ms, s, m or h\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hedge: 2s, response-timeout: 2s}, b: {targets: http://x, hedge: p95, response-timeout: 9ms}}\n",
+	    "f:2:35: services.a.hedge: there would never be one: response-timeout is over before\n"
+	    "f:2:92: services.b.hedge: there would never be one: response-timeout is over before\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, max-in-flight: {requests: 9, wait: 1s}, deadline-header: Host}}\n",
+	    "f:2:64: services.a.max-in-flight.wait: is of no use without queue:\n"
+	    "f:2:92: services.a.deadline-header: Host is set by the service: write host: under services\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, hedge: {after: 50ms, at-least: 5ms}}}\n",
 	    "f:2:56: services.a.hedge.at-least: is of no use where after: is a time\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, retry: {}, hedge: {budget: 5%}}}\n",
 	    "f:2:54: services.a.hedge.budget: retries and hedges have one budget, which stands under retry:\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, breaker: {open-for: 5s, open-most: 1s}, health: {path: x, status: 9-8}}}\n",
 	    "f:2:70: services.a.breaker.open-most: is shorter than open-for\n"
-	    "f:2:90: services.a.health.path: \"x\" is not a path\n"
+	    "f:2:90: services.a.health.path: \"x\" is not a path; it begins with /\n"
 	    "f:2:101: services.a.health.status: expected a status, or a range of them: 200-399, found \"9-8\"\n");
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, breaker: {requests: 5}, service-breaker: {failures: none}}}\n",
 	    "f:2:45: services.a.breaker.requests: is of no use without error-rate:\n"
@@ -475,7 +488,7 @@ wrong_keys(void)
 	EXPECT_ERRORS("version: 1\nservices: {a: {targets: http://x, breaker: {error-rate: 0%}, service-breaker: {failures: 0, error-rate: 50}}}\n",
 	    "f:2:57: services.a.breaker.error-rate: expected a percentage from 1% to 100%, found \"0%\"\n"
 	    "f:2:90: services.a.service-breaker.failures: \"0\" is out of range; expected a whole number from 1 to 10000, or none\n"
-	    "f:2:105: services.a.service-breaker.error-rate: expected a percentage from 1% to 100%, found \"50\"\n");
+	    "f:2:105: services.a.service-breaker.error-rate: expected a percentage from 1% to 100%, found \"50\"; write 50%\n");
 }
 
 static void

@@ -136,6 +136,49 @@ example_in_use_is_a_configuration(void)
 	fg_buf_fini(&text);
 }
 
+/* The text with another value in the line that begins at `at`. False: none stands there. */
+static bool
+with_value(struct fg_buf *out, struct fg_str text, size_t at, size_t end, const char *value)
+{
+	struct fg_str line = fg_str_slice(text, at, end);
+	size_t colon = fg_str_find(line, ':');
+
+	if (colon + 2 >= line.len || line.p[colon + 1] != ' ' || fg_str_find(line, '#') < colon)
+		return false;
+	(void)fg_buf_add(out, fg_str_slice(text, 0, at + colon + 2));
+	(void)fg_buf_add(out, fg_str_from(value));
+	(void)fg_buf_add(out, fg_str_slice(text, end, text.len));
+	*fg_buf_reserve(out, 1) = '\0';
+	return true;
+}
+
+/* One line of it after the other: what comes later must not count on what was not to be had. */
+static void
+example_with_a_mistake_is_refused(void)
+{
+	static const char *const values[] = {"\"${FG_NOT_THERE}\"", "[{x: y}]"};
+	struct fg_buf example = read_example(), text;
+	struct fg_str all = fg_buf_str(&example);
+	size_t end, tried = 0;
+
+	for (size_t at = 0; at < all.len; at = end + 1) {
+		end = at + fg_str_find(fg_str_slice(all, at, all.len), '\n');
+		for (size_t i = 0; i < FG_ARRAY_LEN(values); i++) {
+			fg_buf_init(&text, MOST_BYTES);
+			if (with_value(&text, all, at, end, values[i])) {
+				struct loaded *l = config_load(text.p);
+
+				CU_ASSERT(l->config == NULL && l->errors[0] != '\0');
+				config_end(l);
+				tried++;
+			}
+			fg_buf_fini(&text);
+		}
+	}
+	CU_ASSERT(tried > 300);
+	fg_buf_fini(&example);
+}
+
 static void
 minimal_is_a_configuration(void)
 {
@@ -534,6 +577,7 @@ suite_config_docs(void)
 
 	ADD_TEST(suite, example_is_a_configuration);
 	ADD_TEST(suite, example_in_use_is_a_configuration);
+	ADD_TEST(suite, example_with_a_mistake_is_refused);
 	ADD_TEST(suite, minimal_is_a_configuration);
 	ADD_TEST(suite, example_has_every_key);
 	ADD_TEST(suite, reference_is_what_the_tables_make);

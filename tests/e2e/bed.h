@@ -118,6 +118,8 @@ const struct front *bed_start_front(struct bed *bed, enum front_kind kind, const
 char *bed_log_line(const struct bed *bed, const char *request_id);
 /* Whether that line has all of "key":"value" or "key":number. Says what it has when not. */
 bool bed_log_says(const struct bed *bed, const char *request_id, const char *key, const char *value);
+/* Waits until so many workers run: after a reload those of before have heard by then that they are to leave. */
+bool bed_wait_running(const struct front *front, unsigned workers);
 /* A counter, by its line's beginning in the metrics up to the value: `faregate_x_total{reason="y"}`. 0: not there. */
 double bed_metric(const struct front *front, const char *series);
 

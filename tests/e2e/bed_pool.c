@@ -230,6 +230,27 @@ bed_metric(const struct front *front, const char *series)
 	return 0;
 }
 
+struct running {
+	const struct front *front;
+	unsigned workers;
+};
+
+static bool
+so_many_run(void *arg)
+{
+	const struct running *running = arg;
+
+	return bed_metric(running->front, "faregate_workers{state=\"running\"}") == running->workers;
+}
+
+bool
+bed_wait_running(const struct front *front, unsigned workers)
+{
+	struct running running = {front, workers};
+
+	return bed_wait(so_many_run, &running);
+}
+
 long
 bed_largest_worker_kb(const struct bed *bed)
 {

@@ -47,14 +47,6 @@ cleanup(void)
 	return !stage_close(&stage);
 }
 
-/* The old ones have heard that they are to leave, or are gone. */
-static bool
-only_new_workers_run(void *arg)
-{
-	(void)arg;
-	return bed_metric(stage.fronts[0], "faregate_workers{state=\"running\"}") == 2;
-}
-
 static void
 reload(void)
 {
@@ -63,7 +55,7 @@ reload(void)
 	CU_ASSERT_EQUAL(
 	    bed_run(&stage.bed, &out, (const char *[]){bed_program(), "reload", "-c", stage.bed.config, NULL}), 0);
 	free(out);
-	CU_ASSERT(bed_wait(only_new_workers_run, NULL));
+	CU_ASSERT(bed_wait_running(stage.fronts[0], 2));
 }
 
 static bool

@@ -82,6 +82,7 @@ newcomers_are_shared(void)
 
 	for (int number = 1; number <= reloads; number++) {
 		CU_ASSERT_FATAL(reload(number));
+		CU_ASSERT(bed_wait_running(stage.fronts[0], 2));
 		EACH_FRONT(&stage, front)
 			for (int i = 0; i < ASKED; i++)
 				CHECK(front, get(front, "/new/x")->status == 200);

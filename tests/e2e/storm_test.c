@@ -530,13 +530,21 @@ reload(unsigned n)
 		kill(stage.bed.pool, SIGHUP);
 }
 
+static bool
+has_reloaded(void *before)
+{
+	return sum_now("faregate_config_generation") > *(double *)before;
+}
+
 /* What workers that leave have in flight is ended in whatever state it is. */
 static void
 workers_leave_in_the_midst_of_it(void)
 {
 	struct client *clients = calloc(CLIENTS, sizeof(*clients));
+	double before = sum_now("faregate_config_generation");
 
 	blow(clients, CLIENTS, reload);
+	CU_ASSERT(bed_wait(has_reloaded, &before));
 	check_left(clients, CLIENTS);
 	free(clients);
 }

@@ -103,7 +103,7 @@ counts(const struct fg_service_breaker *conf, enum fg_failure failure, int statu
 					    : fg_failure_set_has(&conf->on, failure);
 }
 
-/* What is neither an answer nor what the breaker counts says nothing to it. */
+/* What is neither an answer nor what the breaker counts says nothing to it: where all wait for it, the next may try. */
 static void
 tell_breaker(const struct subject *subject, enum fg_failure failure, int status)
 {
@@ -114,6 +114,8 @@ tell_breaker(const struct subject *subject, enum fg_failure failure, int status)
 		tell_change(subject, fg_breaker_failed(breaker, conf, subject->pass, subject->now));
 	else if (failure == FG_FAILURE_NONE || failure == FG_FAILURE_STATUS)
 		tell_change(subject, fg_breaker_succeeded(breaker, conf, subject->pass, subject->now));
+	else
+		fg_breaker_give_back(breaker, subject->pass, subject->now);
 }
 
 void

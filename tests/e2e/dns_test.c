@@ -6,6 +6,7 @@
 
 #include "dns/dns.h"
 #include "e2e/e2e.h"
+#include "e2e/hedge.h"
 #include "e2e/load.h"
 #include "support/dns_server.h"
 #include "support/fcgi_peer.h"
@@ -13,6 +14,7 @@
 static struct stage stage;
 static struct dns_server *server;
 static struct played *first, *second; /* the same port of both addresses */
+static struct gate hold = GATE_CLOSED;
 
 static void
 say_and_close(struct played_conn *conn, struct played_request *request)
@@ -22,7 +24,17 @@ say_and_close(struct played_conn *conn, struct played_request *request)
 	say_close(conn);
 }
 
-static const struct played_part parts[] = {{"/once", say_and_close, false}, {NULL, say_echo, false}};
+static void
+say_held(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	gate_pass(&hold);
+	say_close(conn);
+	say_reply(conn, 200, "Connection: close\r\n", "the slow one");
+}
+
+static const struct played_part parts[] = {{"/once", say_and_close, false}, {"/held", say_held, false}, {NULL, say_echo, false}};
+static const struct played_part other_parts[] = {{NULL, say_echo, false}};
 
 static void
 say_names(void)
@@ -35,16 +47,26 @@ say_names(void)
 	dns_server_manner(server, "lighttpd.test", DNS_SILENT);
 	dns_server_manner(server, "apache.test", DNS_SILENT);
 	dns_server_manner(server, "gone.test", DNS_SILENT);
+	dns_server_manner(server, "first-lighttpd.test", DNS_SILENT);
+	dns_server_manner(server, "first-apache.test", DNS_SILENT);
+	dns_server_manner(server, "second-lighttpd.test", DNS_SILENT);
+	dns_server_manner(server, "second-apache.test", DNS_SILENT);
+	dns_server_manner(server, "second-gone.test", DNS_SILENT);
 }
+
+/* The first one has an address, the second a name. */
+#define HEDGED(name) "{targets: [{url: \"http://127.0.0.1:%d\", weight: 1000}, \"http://" name ":%d\"], hedge: 20ms}\n"
 
 static int
 init(void)
 {
-	int port;
+	int port, a, b;
 
-	stage_play(&stage, parts, parts);
+	stage_play(&stage, parts, other_parts);
 	first = played_start(parts);
 	port = played_port(first);
+	a = played_port(stage.a);
+	b = played_port(stage.b);
 	second = played_start_on_address(parts, "127.0.0.2", port);
 	server = dns_server_start();
 	say_names();
@@ -64,7 +86,17 @@ init(void)
 	    "    targets: [{url: \"http://unknown.test:%d\", weight: 1000}, \"http://127.0.0.1:%d\"]\n"
 	    "    retry: {attempts: 2, budget: 100%%, backoff: 1ms}\n"
 	    "  number: http://127.0.0.1:%d\n"
+	    "  second-lighttpd: " HEDGED("second-lighttpd.test") "  second-apache: " HEDGED("second-apache.test")
+	    "  second-none: " HEDGED("unknown.test") "  second-gone: " HEDGED("second-gone.test")
+	    "  first-lighttpd: {targets: [{url: \"http://first-lighttpd.test:%d\", weight: 1000}, \"http://127.0.0.1:%d\"], hedge: 20ms}\n"
+	    "  first-apache: {targets: [{url: \"http://first-apache.test:%d\", weight: 1000}, \"http://127.0.0.1:%d\"], hedge: 20ms}\n"
 	    "routes:\n"
+	    "  second-lighttpd: {path: /held/lighttpd, service: second-lighttpd}\n"
+	    "  second-apache: {path: /held/apache, service: second-apache}\n"
+	    "  second-none: {path: /held/none, service: second-none}\n"
+	    "  second-gone: {path: /held/gone, service: second-gone}\n"
+	    "  first-lighttpd: {path: /first/lighttpd, service: first-lighttpd}\n"
+	    "  first-apache: {path: /first/apache, service: first-apache}\n"
 	    "  moving: {path: /moving/*, service: moving}\n"
 	    "  here: {path: /here/*, service: here}\n"
 	    "  once: {path: /once/*, service: twin}\n"
@@ -77,7 +109,7 @@ init(void)
 	    "  either: {path: /either/*, service: either}\n"
 	    "  number: {path: /number/*, service: number}\n",
 	    dns_server_port(server), port, played_port(stage.a), port, port, port, port, port, port, port, port, played_port(stage.b),
-	    played_port(stage.b));
+	    played_port(stage.b), a, b, a, b, a, b, a, b, b, b, b, b);
 	return 0;
 }
 
@@ -258,6 +290,121 @@ a_client_leaves_while_a_name_is_looked_up(void)
 	CU_ASSERT(bed_log_says(&stage.bed, "leaving-x", "waiting_on", "name"));
 }
 
+/* ---- two tries, and a name that one of them waits for */
+
+static bool
+is_asked_for_second(void *name)
+{
+	return dns_server_asked(server, name) > 0;
+}
+
+static double
+in_flight_at(const char *service)
+{
+	char series[160];
+
+	snprintf(series, sizeof(series), "faregate_service_in_flight{service=\"%s\"}", service);
+	return bed_metric(stage.fronts[0], series);
+}
+
+static bool
+nothing_is_in_flight(void *service)
+{
+	return in_flight_at(service) == 0;
+}
+
+/* What it was waited for so long answers first all the same. */
+static void
+a_second_try_waits_for_its_name(void)
+{
+	EACH_FRONT(&stage, front) {
+		struct http_conn conn;
+		const struct http_reply *reply;
+		char target[64], name[64], service[64];
+
+		snprintf(target, sizeof(target), "/held/%s", front->name);
+		snprintf(service, sizeof(service), "second-%s", front->name);
+		snprintf(name, sizeof(name), "second-%s.test", front->name);
+		http_open(&conn, front, NULL);
+		CHECK(front, http_send_head(&conn, "GET", target, NULL, -1));
+		CHECK(front, bed_wait(is_asked_for_second, name));
+		CHECK(front, in_flight_at(service) == 2);
+		dns_server_say(server, name, "127.0.0.1", 60);
+		reply = http_read(&conn);
+		CHECK(front, reply->status == 200 && http_body_has(reply, target));
+		CHECK(front, bed_log_says(&stage.bed, reply->id, "hedged", "second"));
+		CHECK(front, bed_wait(nothing_is_in_flight, service));
+		http_close(&conn);
+		let_go(&hold);
+	}
+}
+
+static bool
+second_was_sent(void *hedges)
+{
+	return bed_metric(stage.fronts[0], "faregate_hedges_total{service=\"second-none\"}") >= *(double *)hedges;
+}
+
+static bool
+one_is_left(void *service)
+{
+	return in_flight_at(service) == 1 && gate_wait_waiting(&hold, 1);
+}
+
+static void
+a_second_try_has_no_address(void)
+{
+	EACH_FRONT(&stage, front) {
+		double hedges = bed_metric(front, "faregate_hedges_total{service=\"second-none\"}") + 1;
+		struct http_conn conn;
+		const struct http_reply *reply;
+
+		http_open(&conn, front, NULL);
+		CHECK(front, http_send_head(&conn, "GET", "/held/none", NULL, -1));
+		CHECK(front, bed_wait(second_was_sent, &hedges));
+		CHECK(front, bed_wait(one_is_left, "second-none"));
+		let_go(&hold);
+		reply = http_read(&conn);
+		CHECK(front, reply->status == 200 && http_body_has(reply, "the slow one"));
+		CHECK(front, bed_log_says(&stage.bed, reply->id, "hedged", "first"));
+		CHECK(front, bed_wait(nothing_is_in_flight, "second-none"));
+		http_close(&conn);
+	}
+}
+
+static void
+a_client_leaves_while_a_second_try_waits_for_its_name(void)
+{
+	struct fcgi_peer peer;
+
+	CU_ASSERT_FATAL(fcgi_open(&peer, stage.bed.socket, bed_patience() * 1000));
+	CU_ASSERT(fcgi_ask(&peer, 1, false, "GET", "/held/gone", "HTTP_X_REQUEST_ID\0leaving-second-x\0"));
+	CU_ASSERT(fcgi_body(&peer, 1, "", 0));
+	CU_ASSERT(bed_wait(is_asked_for_second, "second-gone.test"));
+	fcgi_close(&peer);
+	CU_ASSERT(bed_log_says(&stage.bed, "leaving-second-x", "reason", "client_gone"));
+	CU_ASSERT(bed_log_says(&stage.bed, "leaving-second-x", "hedged", "none"));
+	CU_ASSERT(bed_wait(nothing_is_in_flight, "second-gone"));
+	let_go(&hold);
+}
+
+/* The second, which has an address, need not wait for that of the first. */
+static void
+a_first_try_waits_for_its_name(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply;
+		char target[64], service[64];
+
+		snprintf(target, sizeof(target), "/first/%s", front->name);
+		snprintf(service, sizeof(service), "first-%s", front->name);
+		reply = get(front, target);
+		CHECK(front, reply->status == 200 && http_body_has(reply, target));
+		CHECK(front, bed_log_says(&stage.bed, reply->id, "hedged", "second"));
+		CHECK(front, bed_wait(nothing_is_in_flight, service));
+	}
+}
+
 static void
 one_of_two_addresses_is_dead(void)
 {
@@ -316,6 +463,10 @@ suite_dns(void)
 	ADD_SCENE(suite, another_target_takes_what_a_name_could_not);
 	ADD_SCENE(suite, others_go_on_while_a_name_server_hangs);
 	ADD_SCENE(suite, a_client_leaves_while_a_name_is_looked_up);
+	ADD_SCENE(suite, a_second_try_waits_for_its_name);
+	ADD_SCENE(suite, a_second_try_has_no_address);
+	ADD_SCENE(suite, a_client_leaves_while_a_second_try_waits_for_its_name);
+	ADD_SCENE(suite, a_first_try_waits_for_its_name);
 	ADD_SCENE(suite, one_of_two_addresses_is_dead);
 	ADD_SCENE(suite, probes_follow_the_name);
 	ADD_SCENE(suite, a_name_is_not_looked_up_before_it_is_needed);

@@ -40,6 +40,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/room_test.c \
 	tests/e2e/secure_test.c \
 	tests/e2e/share_test.c \
+	tests/e2e/storm_test.c \
 	tests/e2e/stream_test.c \
 	tests/e2e/supervisor_test.c \
 	tests/e2e/target_test.c \

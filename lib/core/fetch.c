@@ -7,6 +7,7 @@
 #include "base/ip.h"
 #include "base/limits.h"
 #include "core/exchange.h"
+#include "core/method.h"
 
 enum { MOST_AGE_SECONDS = 366 * 86400 };
 
@@ -222,7 +223,7 @@ fg_fetch_start(struct fg_gateway *gw, const struct fg_fetch_spec *spec, fg_fetch
 	call.headers = copy_headers(fetch, spec);
 	call.has_body = spec->body.p != NULL;
 	call.body_length = (int64_t)spec->body.len;
-	call.replayable = spec->body.p == NULL;
+	call.replayable = spec->body.p == NULL && fg_method_is_idempotent(fg_method_parse(spec->method));
 	call.arena = &fetch->arena;
 	fg_task_init(&fetch->end_task, gw->loop, finish, fetch);
 	fg_timer_init(&fetch->timer, gw->loop, on_deadline, fetch);

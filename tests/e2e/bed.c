@@ -3,7 +3,6 @@
  */
 #include "e2e/bed.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +17,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "support/free_port.h"
 
 void
 bed_give_up(const char *fmt, ...)
@@ -133,24 +134,10 @@ bed_read(const struct bed *bed, const char *path)
 	return text;
 }
 
-/* A port that is bound, and the descriptor that holds it. */
-static int
-bind_port(int *fd)
-{
-	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(addr);
-
-	*fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (*fd < 0 || bind(*fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
-	    getsockname(*fd, (struct sockaddr *)&addr, &len) != 0)
-		bed_give_up("no free port: %s", strerror(errno));
-	return ntohs(addr.sin_port);
-}
-
 int
 bed_free_port(void)
 {
-	int fd, port = bind_port(&fd);
+	int fd, port = bind_free_port(&fd);
 
 	close(fd);
 	return port;
@@ -162,7 +149,7 @@ bed_dead_port(void)
 	int fd;
 
 	/* Bound and not listening, until this process ends: connections are refused, and nobody else gets it. */
-	return bind_port(&fd);
+	return bind_free_port(&fd);
 }
 
 /* ---- processes */

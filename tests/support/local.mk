@@ -9,7 +9,8 @@ tests_support_libservice_a_SOURCES = \
 	tests/support/token_maker.c tests/support/token_maker.h
 if HAVE_CUNIT
 tests_support_libservice_a_SOURCES += \
-	tests/support/redis_ha.c tests/support/redis_ha.h tests/support/redis_server.c tests/support/redis_server.h
+	tests/support/redis_ha.c tests/support/redis_ha.h tests/support/redis_server.c tests/support/redis_server.h \
+	tests/support/free_port.c tests/support/free_port.h
 endif
 tests_support_libservice_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_support_libservice_a_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS) $(OPENSSL_CFLAGS)

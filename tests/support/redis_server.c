@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/free_port.h"
+
 enum { PATIENCE_MS = 60000, REPLY_BYTES = 64 * 1024, FOLDER_BYTES = 64, STEP_MS = 5, LOG_TAIL_BYTES = 2000 };
 
 struct redis_server {
@@ -279,26 +281,13 @@ redis_server_send(struct redis_server *server, const char *command)
 
 /* ---- starting and stopping */
 
-/* Below those that the system gives out by itself, which somebody else may have by the time the server starts. */
 static int
 free_port(void)
 {
-	static unsigned tried;
+	int fd, port = bind_free_port(&fd);
 
-	for (;;) {
-		struct sockaddr_in address = {.sin_family = AF_INET};
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
-		bool is_free;
-
-		port = (int)(10000 + ((unsigned)getpid() * 41 + tried++) % 20000);
-		require(fd >= 0 && tried < 20000, NULL, "a free port");
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		address.sin_port = htons((uint16_t)port);
-		is_free = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-		close(fd);
-		if (is_free)
-			return port;
-	}
+	close(fd);
+	return port;
 }
 
 static void

@@ -18,6 +18,7 @@
 #include "core/config.h"
 #include "fcgi-app/notify.h"
 #include "fcgi-app/pidfile.h"
+#include "support/free_port.h"
 #include "unit/unit.h"
 
 struct scene {
@@ -157,14 +158,10 @@ the_longest_path_that_fits_an_address_serves(void)
 static unsigned
 free_port(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	socklen_t len = sizeof(address);
+	int fd, port = bind_free_port(&fd);
 
-	CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	getsockname(fd, (struct sockaddr *)&address, &len);
 	close(fd);
-	return ntohs(address.sin_port);
+	return (unsigned)port;
 }
 
 static void

@@ -68,6 +68,7 @@ what_says_nothing_to_a_breaker_gives_its_place_back(void)
 
 	given(&judged);
 	both_let_one_try(&judged, &permit);
+	now = fg_loop_clock(judged.gw.loop)->mono;
 	fg_judge(&judged.gw, &judged.target, &permit, FG_FAILURE_TIMEOUT, 0);
 	CU_ASSERT_EQUAL(fg_breaker_wait(&judged.state.breaker, now), 0);
 	CU_ASSERT_EQUAL(fg_breaker_wait(&judged.whole.breaker, now), 0);

@@ -71,7 +71,8 @@ enum fg_log_level { FG_LOG_ERROR, FG_LOG_WARN, FG_LOG_INFO, FG_LOG_DEBUG };
 	X(IDEMPOTENCY_KEY_INVALID, "idempotency_key_invalid", 400, INFO, "Idempotency-Key not valid", \
 	    "The Idempotency-Key is sent once, as a string in quotes or visible characters without quote, comma and semicolon, 1 to 255 bytes long.") \
 	X(IDEMPOTENCY_OWNER_UNKNOWN, "idempotency_owner_unknown", 400, INFO, "Idempotency-Key of nobody", \
-	    "The request lacks what says whose its Idempotency-Key is.") \
+	    "The request lacks what says whose its Idempotency-Key is; send it with the " \
+	    "credentials, or the header, by which callers are told apart here.") \
 	X(IDEMPOTENCY_BODY_TOO_LARGE, "idempotency_body_too_large", 413, INFO, "Body too large for an Idempotency-Key", \
 	    "With an Idempotency-Key, the body is larger than this route accepts (max-request).") \
 	X(IDEMPOTENCY_IN_FLIGHT, "idempotency_in_flight", 409, INFO, "Request in flight", \

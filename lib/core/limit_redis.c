@@ -107,8 +107,10 @@ store_time(const struct fg_limit_redis *store)
 {
 	struct fg_clock clock;
 
+	if (store->knows_clock)
+		return fg_clock_mono() + store->ahead;
 	fg_clock_read(&clock);
-	return store->knows_clock ? clock.mono + store->ahead : clock.wall;
+	return clock.wall;
 }
 
 void

@@ -156,9 +156,9 @@ fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 		if (fg_stats_get_reason(stats, (enum fg_err)i) == 0)
 			continue;
 		if (first)
-			fg_buf_printf(out, "\n%-24s %10s\n", "reason", "count");
+			fg_buf_printf(out, "\n%-28s %10s\n", "reason", "count");
 		first = false;
-		fg_buf_printf(out, "%-24s %10llu\n", fg_err_token((enum fg_err)i),
+		fg_buf_printf(out, "%-28s %10llu\n", fg_err_token((enum fg_err)i),
 		    (unsigned long long)fg_stats_get_reason(stats, (enum fg_err)i));
 	}
 	return !out->failed;

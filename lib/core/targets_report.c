@@ -413,6 +413,15 @@ fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *
 	}
 }
 
+/* Up to its service's name. */
+static void
+open_element(struct fg_buf *out, const struct view *view, bool *first)
+{
+	fg_buf_add(out, *first ? FG_STR("{\"service\":\"") : FG_STR(",{\"service\":\""));
+	*first = false;
+	fg_buf_add_json(out, view->service);
+}
+
 static void
 add_breaker_json(struct fg_buf *out, const struct view *view)
 {
@@ -429,9 +438,7 @@ fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *
 	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
 		if (!view_take(&view, targets, stats, n) || !is_listed(&view, false))
 			continue;
-		fg_buf_add(out, first ? FG_STR("{\"service\":\"") : FG_STR(",{\"service\":\""));
-		first = false;
-		fg_buf_add_json(out, view.service);
+		open_element(out, &view, &first);
 		fg_buf_add(out, FG_STR("\",\"target\":\""));
 		fg_buf_add_json(out, view.url);
 		fg_buf_printf(out, "\",\"state\":\"%s\",", state_word(view.state));
@@ -451,9 +458,7 @@ fg_targets_format_breakers_json(const struct fg_targets *targets, const struct f
 	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
 		if (!view_take(&view, targets, stats, n) || !is_listed(&view, true))
 			continue;
-		fg_buf_add(out, first ? FG_STR("{\"service\":\"") : FG_STR(",{\"service\":\""));
-		first = false;
-		fg_buf_add_json(out, view.service);
+		open_element(out, &view, &first);
 		fg_buf_add(out, FG_STR("\","));
 		add_breaker_json(out, &view);
 		fg_buf_add_char(out, '}');

@@ -10,11 +10,12 @@
 #include "base/limits.h"
 #include "core/config.h"
 #include "core/pool_memory.h"
-#include "core/stats.h"
-#include "core/targets.h"
+#include "core/status.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/options.h"
 #include "fcgi-app/pidfile.h"
+#include "service/targets.h"
+#include "stats/stats.h"
 
 enum { LOOK_MS = 10 };
 #define RELOAD_WAIT_USEC (60 * FG_US_PER_S) /* above what the supervisor gives new workers to begin */
@@ -245,7 +246,7 @@ static const char status_help[] =
     "Exit status: 0 it runs, 1 the configuration is at fault, 2 the command line is, 3 nothing runs.\n";
 
 static int
-print_stats(const struct fg_stats *stats, bool json)
+print_status(const struct fg_pool_memory *memory, bool json)
 {
 	struct fg_clock clock;
 	struct fg_buf out;
@@ -253,7 +254,8 @@ print_stats(const struct fg_stats *stats, bool json)
 
 	fg_clock_read(&clock);
 	fg_buf_init(&out, FG_MAX_OWN_BODY_BYTES);
-	whole = json ? fg_stats_format_json(stats, clock.wall, &out) : fg_stats_format_text(stats, clock.wall, &out);
+	whole = json ? fg_status_format_json(memory->stats, memory->targets, clock.wall, &out)
+		     : fg_status_format_text(memory->stats, memory->targets, clock.wall, &out);
 	fwrite(out.p, 1, out.len, stdout);
 	fg_buf_fini(&out);
 	return whole && fflush(stdout) == 0 ? FG_EXIT_OK : FG_EXIT_ENVIRONMENT;
@@ -280,7 +282,7 @@ fg_cmd_status(int argc, char **argv)
 	if (status == FG_EXIT_OK && memory.stats == NULL && subject.pid > 0) {
 		status = say_other_version(&subject);
 	} else if (status == FG_EXIT_OK && memory.stats != NULL && (subject.pid > 0 || fg_stats_has_live_worker(memory.stats))) {
-		status = print_stats(memory.stats, options.json);
+		status = print_status(&memory, options.json);
 	} else if (status == FG_EXIT_OK) {
 		status = say_not_running(&subject);
 		if (options.json)

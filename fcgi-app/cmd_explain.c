@@ -12,10 +12,10 @@
 #include "base/limits.h"
 #include "core/config.h"
 #include "core/exchange.h"
-#include "core/stats.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/offline.h"
 #include "fcgi-app/options.h"
+#include "stats/stats.h"
 
 enum { MOST_STEPS = 4096, MOST_OTHERS = 20, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
 

@@ -3,10 +3,10 @@
 
 #include "base/buf.h"
 #include "core/config.h"
+#include "core/filter.h"
 #include "core/var.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/options.h"
-#include "filter/filter.h"
 
 enum { MOST_OUTPUT_BYTES = 64 * 1024 * 1024, COLUMNS = 6 };
 

@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "core/stats.h"
 #include "fcgi-app/handover.h"
+#include "stats/stats.h"
 
 enum {
 	ACCEPTS_A_TURN = 16,

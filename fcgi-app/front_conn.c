@@ -20,8 +20,8 @@
 
 #include "base/log.h"
 #include "core/engine.h"
-#include "core/stats.h"
 #include "fcgi-app/handover.h"
+#include "stats/stats.h"
 
 enum {
 	CONN_MAGIC = 0x46434e31,

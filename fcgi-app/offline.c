@@ -8,10 +8,11 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "core/config.h"
-#include "core/stats.h"
+#include "core/counts.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/pidfile.h"
 #include "filter/auth_jwt.h"
+#include "stats/stats.h"
 
 bool
 fg_offline_add_keys(struct fg_offline_keys *keys, const char *argument)
@@ -102,7 +103,7 @@ fg_offline_open(struct fg_offline *offline, const char *file, const struct fg_of
 	fg_gateway_init(&offline->gw, offline->config, offline->loop, NULL, &offline->log);
 	/* Counters of its own, which nobody sees: the gateway's pages are made of some. */
 	if (fg_stats_create(&offline->gw.stats, NULL, offline->config->route_count + offline->config->service_count) == FG_OK)
-		fg_stats_attach(offline->gw.stats, offline->config);
+		fg_counts_attach(offline->gw.stats, offline->config);
 	fg_pool_memory_open(&offline->memory, stem);
 	fg_gateway_start_filters(&offline->gw, &offline->memory);
 	free(stem);

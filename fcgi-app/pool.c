@@ -12,13 +12,13 @@
 #include "base/log.h"
 #include "core/config.h"
 #include "core/pool_memory.h"
-#include "core/stats.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/handover.h"
 #include "fcgi-app/pidfile.h"
 #include "fcgi-app/privileges.h"
 #include "fcgi-app/sockets.h"
 #include "fcgi-app/worker.h"
+#include "stats/stats.h"
 
 /* How long after its own deadline a worker is told, and then made, to leave. */
 #define QUIT_AFTER_USEC (2 * FG_US_PER_S)

@@ -12,11 +12,11 @@
 #include "base/log.h"
 #include "core/config.h"
 #include "core/pool_memory.h"
-#include "core/stats.h"
 #include "fcgi-app/cgi.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/pidfile.h"
 #include "fcgi-app/worker.h"
+#include "stats/stats.h"
 
 bool
 fg_spawned_has_socket(void)

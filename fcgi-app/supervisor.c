@@ -25,7 +25,6 @@
 #include "base/log.h"
 #include "core/config.h"
 #include "core/pool_memory.h"
-#include "core/stats.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/handover.h"
 #include "fcgi-app/notify.h"
@@ -33,6 +32,7 @@
 #include "fcgi-app/pool.h"
 #include "fcgi-app/privileges.h"
 #include "fcgi-app/sockets.h"
+#include "stats/stats.h"
 
 #define LOOK_USEC (5 * FG_US_PER_MS)             /* between two looks at whether new workers run */
 #define START_TIMEOUT_USEC (30 * FG_US_PER_S)    /* for new workers to run */

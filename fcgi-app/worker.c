@@ -14,13 +14,13 @@
 #include "core/config.h"
 #include "core/dead_workers.h"
 #include "core/exchange.h"
-#include "core/log_sink.h"
 #include "core/pool_memory.h"
 #include "core/probe.h"
-#include "core/stats.h"
-#include "core/targets.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/front.h"
+#include "service/targets.h"
+#include "stats/log_sink.h"
+#include "stats/stats.h"
 
 enum {
 	MOST_IDLE_CONNECTIONS = 1024,            /* to services */

@@ -13,7 +13,7 @@
 #define FG_MAX_CONNECTIONS 4096          /* FastCGI connections of one worker; beyond it accepting waits */
 
 /* ---- processes */
-#define FG_MAX_WORKERS 255 /* of one configuration; while it reloads, a pool has twice as many (core/stats.h) */
+#define FG_MAX_WORKERS 255 /* of one configuration; while it reloads, a pool has twice as many (stats/stats.h) */
 
 #define FG_MAX_SHARED_TARGETS 16384 /* services and targets whose state a pool shares; of others each worker has its own */
 

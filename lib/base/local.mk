@@ -7,6 +7,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/base/ip.c lib/base/ip.h \
 	lib/base/limits.h \
 	lib/base/log.c lib/base/log.h \
+	lib/base/name_table.c lib/base/name_table.h \
 	lib/base/shared.c lib/base/shared.h \
 	lib/base/percent.c lib/base/percent.h \
 	lib/base/process.c lib/base/process.h \

@@ -10,7 +10,7 @@
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/identity.h"
-#include "core/log_sink.h"
+#include "stats/log_sink.h"
 
 /* Most bytes of one value in the line, escapes included; their sum stays below FG_MAX_LOG_LINE_BYTES, so that only a
    first try, before it is cut, can fail to fit. */

@@ -5,7 +5,8 @@
 #include "base/limits.h"
 #include "core/config.h"
 #include "core/exchange.h"
-#include "core/stats.h"
+#include "core/status.h"
+#include "stats/stats.h"
 
 bool
 fg_admin_owns(const struct fg_exchange *x)
@@ -69,14 +70,14 @@ answer_ready(struct fg_exchange *x)
 
 static void
 answer_formatted(struct fg_exchange *x, struct fg_str content_type,
-    bool (*format)(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out))
+    bool (*format)(const struct fg_stats *stats, const struct fg_targets *targets, fg_usec now_wall, struct fg_buf *out))
 {
 	/* A process that counts nothing (plain CGI without a pool beside it) has nothing to show. */
 	if (x->gw->stats == NULL) {
 		fg_exchange_refuse(x, FG_ERR_ROUTE_NOT_FOUND);
 		return;
 	}
-	if (!format(x->gw->stats, x->wall, &x->own_buf)) {
+	if (!format(x->gw->stats, x->gw->targets, x->wall, &x->own_buf)) {
 		fg_exchange_refuse(x, FG_ERR_INTERNAL);
 		return;
 	}
@@ -87,13 +88,13 @@ answer_formatted(struct fg_exchange *x, struct fg_str content_type,
 static void
 answer_metrics(struct fg_exchange *x)
 {
-	answer_formatted(x, FG_STR("text/plain; version=0.0.4; charset=utf-8"), fg_stats_format_prometheus);
+	answer_formatted(x, FG_STR("text/plain; version=0.0.4; charset=utf-8"), fg_status_format_prometheus);
 }
 
 static void
 answer_status(struct fg_exchange *x)
 {
-	answer_formatted(x, FG_STR("application/json"), fg_stats_format_json);
+	answer_formatted(x, FG_STR("application/json"), fg_status_format_json);
 }
 
 static const struct {

@@ -6,7 +6,7 @@
 #include "core/config.h"
 #include "core/dead_workers.h"
 #include "core/engine.h"
-#include "core/targets.h"
+#include "service/targets.h"
 
 enum { POLL_US = 2 * FG_US_PER_MS, HUNGRY_MS = 10 };
 

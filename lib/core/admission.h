@@ -23,12 +23,6 @@ struct fg_service;
 /* Of a route, when there is no room for all. */
 enum fg_criticality { FG_CRITICALITY_LOW, FG_CRITICALITY_NORMAL, FG_CRITICALITY_HIGH, FG_CRITICALITY_COUNT };
 
-struct fg_admission_conf {
-	int most;     /* requests in flight, of the whole pool; 0: any number */
-	int queue;    /* that wait for a place, of the whole pool */
-	fg_usec wait; /* at most */
-};
-
 enum fg_admitted {
 	FG_ADMITTED,
 	FG_QUEUED,     /* fg_forward_admitted() follows, unless fg_admission_leave() comes first */

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "conf/conf.h"
-#include "core/router.h"
+#include "router/router.h"
 #include "token/api_key.h"
 
 struct fg_api_key_record {

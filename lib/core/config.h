@@ -12,10 +12,11 @@
 #include "base/err.h"
 #include "base/ip.h"
 #include "conf/names.h"
-#include "core/headers.h"
-#include "core/router.h"
-#include "core/service.h"
+#include "core/admission.h"
 #include "dns/dns.h"
+#include "http/headers.h"
+#include "router/router.h"
+#include "service/service.h"
 
 struct fg_buf;
 struct fg_conf;
@@ -104,7 +105,7 @@ struct fg_route {
 	enum fg_criticality criticality;
 	const struct fg_filter *filters;    /* in the order they run; the response side in reverse */
 	size_t filter_count;
-	struct fg_stats_series *stats;      /* set by fg_stats_attach(); NULL counts nothing */
+	struct fg_stats_series *stats;      /* set by counts.h; NULL counts nothing */
 };
 
 struct fg_config {

@@ -1,6 +1,6 @@
 /* `dns`: how the names of services are resolved; see dns/dns.h. */
 #include "core/config_internal.h"
-#include "core/stats.h"
+#include "stats/stats.h"
 
 #define SERVER_FORM "an address, or ADDRESS:PORT"
 

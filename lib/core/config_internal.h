@@ -8,7 +8,7 @@
 #include "conf/keys.h"
 #include "conf/names.h"
 #include "core/config.h"
-#include "filter/filter.h"
+#include "core/filter.h"
 
 enum { FG_CONFIG_MAX_NAME = 64 };
 

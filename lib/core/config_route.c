@@ -1,10 +1,10 @@
 /* `routes`, and `defaults` for what they have in common: which requests, what is done with them, and where they go. */
 #include "conf/suggest.h"
 #include "core/config_internal.h"
-#include "core/value_keys.h"
 #include "core/limit_policy.h"
-#include "core/uri.h"
+#include "core/value_keys.h"
 #include "core/var.h"
+#include "http/uri.h"
 
 enum { MAX_CONDITIONS = 32, MAX_PRIORITY = 1000000 };
 

@@ -9,8 +9,8 @@
 #include "core/config_internal.h"
 #include "core/edit_keys.h"
 #include "core/limit_policy.h"
-#include "core/targets.h"
 #include "core/value_keys.h"
+#include "service/targets.h"
 
 #define ONE_DAY (INT64_C(86400) * FG_US_PER_S)
 #define URL_FORM "http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH"

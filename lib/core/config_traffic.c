@@ -1,7 +1,7 @@
 /* What a service does about targets that fail, and which of them gets a request: balance, breaker, health, retry. */
 #include "core/config_internal.h"
 #include "core/limit_policy.h"
-#include "core/uri.h"
+#include "http/uri.h"
 
 #define ONE_DAY (INT64_C(86400) * FG_US_PER_S)
 #define FAILURES_FORM "a list of connect, timeout, reset, invalid and statuses"

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "core/engine.h"
-#include "core/stats.h"
+#include "stats/stats.h"
 
 enum { EVERY_US = FG_US_PER_S, LOOKED_US = 100 * FG_US_PER_MS };
 

@@ -5,7 +5,7 @@
 #ifndef FG_CORE_EDIT_H
 #define FG_CORE_EDIT_H
 
-#include "core/headers.h"
+#include "http/headers.h"
 
 struct fg_exchange;
 struct fg_template;

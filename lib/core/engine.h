@@ -6,7 +6,7 @@
 #define FG_CORE_ENGINE_H
 
 #include "core/exchange.h"
-#include "core/service.h"
+#include "service/service.h"
 
 #define FG_EXCHANGE_MAGIC 0x46475831u
 

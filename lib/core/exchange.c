@@ -12,11 +12,11 @@
 #include "base/log.h"
 #include "core/access_log.h"
 #include "core/config.h"
+#include "core/filter.h"
 #include "core/mirror.h"
 #include "core/pool_memory.h"
-#include "core/stats.h"
-#include "filter/filter.h"
 #include "redis/redis.h"
+#include "stats/stats.h"
 
 enum { FIRST_ARENA_BYTES = 6 * 1024, MOST_SPARE = 64 };
 

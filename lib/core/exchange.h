@@ -22,12 +22,12 @@
 #include "base/ip.h"
 #include "base/limits.h"
 #include "client/client.h"
-#include "core/headers.h"
-#include "core/method.h"
-#include "core/router.h"
-#include "core/service.h"
-#include "core/uri.h"
+#include "http/headers.h"
+#include "http/method.h"
+#include "http/uri.h"
 #include "loop/loop.h"
+#include "router/router.h"
+#include "service/service.h"
 
 struct fg_access_log;
 struct fg_config;
@@ -304,7 +304,7 @@ void fg_exchange_free(struct fg_exchange *x);
 void fg_exchange_explain_pick(struct fg_exchange *x, struct fg_config *config, struct fg_targets *targets,
     const struct fg_stats *stats);
 
-/* ---- for filters and terminals (filter/filter.h says when) */
+/* ---- for filters and terminals (core/filter.h says when) */
 
 /* What the web server itself says, not the client: "SSL_CLIENT_VERIFY". While filters decide; empty: nothing. */
 struct fg_str fg_request_param(const struct fg_exchange *x, struct fg_str name);

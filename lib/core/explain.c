@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "core/config.h"
-#include "core/targets.h"
+#include "service/targets.h"
 
 struct view {
 	struct fg_exchange *x;

@@ -7,7 +7,7 @@
 #include "base/ip.h"
 #include "base/limits.h"
 #include "core/exchange.h"
-#include "core/method.h"
+#include "http/method.h"
 
 enum { MOST_AGE_SECONDS = 366 * 86400 };
 

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "client/client.h"
-#include "core/headers.h"
+#include "http/headers.h"
 
 struct fg_gateway;
 struct fg_fetch;

@@ -8,8 +8,8 @@
 
 #include "core/config.h"
 #include "core/mirror.h"
-#include "core/service.h"
-#include "core/targets.h"
+#include "service/service.h"
+#include "service/targets.h"
 
 /* ---- the request */
 

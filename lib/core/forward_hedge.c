@@ -10,11 +10,11 @@
 #include "core/engine.h"
 
 #include "core/admission.h"
-#include "core/budget.h"
 #include "core/config.h"
-#include "core/latency.h"
-#include "core/service.h"
-#include "core/targets.h"
+#include "service/budget.h"
+#include "service/latency.h"
+#include "service/service.h"
+#include "service/targets.h"
 
 /* Of an exchange that may be hedged. In its arena. */
 struct fg_hedge {

@@ -8,13 +8,13 @@
  */
 #include "core/engine.h"
 
-#include "core/budget.h"
 #include "core/config.h"
 #include "core/idempotency_key.h"
 #include "core/judge.h"
-#include "core/service.h"
-#include "core/targets.h"
 #include "core/var.h"
+#include "service/budget.h"
+#include "service/service.h"
+#include "service/targets.h"
 
 #define RETRY_AFTER_MOST FG_US_PER_S /* a service that asks for more time is not asked again */
 

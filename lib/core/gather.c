@@ -1,11 +1,11 @@
 /*
- * Whole messages, for filters that need them (filter/filter.h says when): a request's body before the decision goes on, an
+ * Whole messages, for filters that need them (core/filter.h says when): a request's body before the decision goes on, an
  * answer's body before any of it is sent, and an answer that is held until what a filter does about it is done. An exchange
  * whose answer is gathered goes on when its client leaves: what the service did is worth knowing all the same.
  */
 #include "core/engine.h"
 
-#include "filter/filter.h"
+#include "core/filter.h"
 
 /* ---- the request's */
 

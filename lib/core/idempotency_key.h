@@ -5,12 +5,11 @@
 #ifndef FG_CORE_IDEMPOTENCY_KEY_H
 #define FG_CORE_IDEMPOTENCY_KEY_H
 
-#include "core/headers.h"
+#include "http/headers.h"
+#include "idempotency/idempotency_record.h"
 
 struct fg_exchange;
 struct fg_var;
-
-enum { FG_IDEMPOTENCY_HASH_BYTES = 32 };
 
 /*
  * The key in that header: a string in quotes (RFC 8941 §3.3.3, as the draft has it), or the same without, as many clients

@@ -7,10 +7,10 @@
 #include "base/log.h"
 #include "core/config.h"
 #include "core/exchange.h"
-#include "core/idempotency_answer.h"
-#include "core/idempotency_memory.h"
-#include "core/idempotency_redis.h"
-#include "core/stats.h"
+#include "idempotency/idempotency_answer.h"
+#include "idempotency/idempotency_memory.h"
+#include "idempotency/idempotency_redis.h"
+#include "stats/stats.h"
 
 struct fg_idempotency_store {
 	struct fg_gateway *gw; /* borrowed */

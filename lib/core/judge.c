@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "core/config.h"
 #include "core/exchange.h"
-#include "core/targets.h"
+#include "service/targets.h"
 
 /* A breaker and what it is of. */
 struct subject {

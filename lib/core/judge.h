@@ -5,7 +5,7 @@
 #ifndef FG_CORE_JUDGE_H
 #define FG_CORE_JUDGE_H
 
-#include "core/service.h"
+#include "service/service.h"
 
 struct fg_gateway;
 

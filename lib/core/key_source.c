@@ -8,8 +8,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "core/exchange.h"
-#include "core/key_store.h"
-#include "core/stats.h"
+#include "keys/key_store.h"
+#include "stats/stats.h"
 #include "token/json.h"
 
 /* How often a worker looks whether there is something to do, and whether the fetch of another is over. */

@@ -1,6 +1,6 @@
 /*
  * Keys that a provider publishes at a URL, as a worker sees them: fetched at start and before they age, by one worker for the
- * whole pool (core/key_store.h), kept while the provider is down for a stated time, and fetched again when somebody has seen a
+ * whole pool (keys/key_store.h), kept while the provider is down for a stated time, and fetched again when somebody has seen a
  * key that is not among them, with a pause in which invented ones cost nothing.
  *
  *   url:       a JWK Set

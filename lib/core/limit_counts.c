@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "core/exchange.h"
-#include "core/stats.h"
+#include "stats/stats.h"
 
 /* Of one policy; its numbers are looked up when they first count. */
 struct counted {

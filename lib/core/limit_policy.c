@@ -3,7 +3,7 @@
 
 #include "conf/suggest.h"
 #include "core/value_keys.h"
-#include "core/zone.h"
+#include "limit/zone.h"
 
 #define RATE_FORM "a rate, COUNT/PERIOD (100/1m, 5000/1h; with fixed windows also 5000/week, 100000/month)"
 

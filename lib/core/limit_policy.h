@@ -6,9 +6,9 @@
 #define FG_CORE_LIMIT_POLICY_H
 
 #include "base/limits.h"
-#include "core/limit_store.h"
+#include "core/filter.h"
 #include "core/var.h"
-#include "filter/filter.h"
+#include "limit/limit_store.h"
 
 struct fg_exchange;
 

@@ -7,10 +7,10 @@
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/limit_counts.h"
-#include "core/limit_memory.h"
-#include "core/limit_redis.h"
-#include "core/stats.h"
+#include "limit/limit_memory.h"
+#include "limit/limit_redis.h"
 #include "redis/redis.h"
+#include "stats/stats.h"
 
 /* A pool announces itself so often, and counts as gone after that long; what is held is renewed once an epoch. */
 #define ANNOUNCE_US (2 * FG_US_PER_S)

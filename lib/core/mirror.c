@@ -7,7 +7,7 @@
 #include "core/engine.h"
 #include "core/fetch.h"
 #include "core/judge.h"
-#include "core/targets.h"
+#include "service/targets.h"
 
 /* A copy in flight. */
 struct fg_mirror_call {

@@ -10,10 +10,11 @@
 #include "core/access_log.h"
 #include "core/admin.h"
 #include "core/config.h"
+#include "core/counts.h"
+#include "core/filter.h"
 #include "core/forward_target.h"
-#include "core/stats.h"
 #include "core/var.h"
-#include "filter/filter.h"
+#include "stats/stats.h"
 
 struct fg_await {
 	fg_continue_fn *then;
@@ -520,7 +521,7 @@ settle(struct fg_exchange *x)
 	fg_timer_stop(&x->deadline);
 	fg_engine_end_filters(x);
 	if (x->gw->stats != NULL) {
-		fg_stats_count_exchange(x->gw->stats, x->gw->worker, x);
+		fg_counts_add(x->gw->stats, x->gw->worker, x);
 		atomic_fetch_sub_explicit(
 		    &fg_stats_worker(x->gw->stats, x->gw->worker)->in_flight, 1, memory_order_relaxed);
 	}

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 #include "core/config.h"
-#include "core/stats.h"
-#include "core/targets.h"
-#include "filter/filter.h"
+#include "core/counts.h"
+#include "core/filter.h"
+#include "service/targets.h"
+#include "stats/stats.h"
 
 /* Malloc'd; NULL without a stem. */
 static char *
@@ -36,7 +37,7 @@ get_stats(struct fg_pool_memory *memory, const char *stem, const struct fg_confi
 static enum fg_err
 get_targets(struct fg_pool_memory *memory, const char *stem, const struct fg_config *config, bool join)
 {
-	size_t count = fg_targets_needed(config);
+	size_t count = fg_targets_needed(config->services, config->service_count);
 	char *path = file_name(stem, "targets");
 	enum fg_err err;
 
@@ -75,7 +76,6 @@ get_all(struct fg_pool_memory *memory, const char *stem, const struct fg_config 
 	for (size_t i = 0; err == FG_OK && fg_filter_types[i] != NULL; i++)
 		err = get_filter(memory, i, stem, config, join);
 	if (err == FG_OK) {
-		fg_stats_show_targets(memory->stats, memory->targets);
 		fg_targets_know_workers(memory->targets, memory->stats);
 		return FG_OK;
 	}
@@ -100,8 +100,8 @@ fg_pool_memory_join(struct fg_pool_memory *memory, const char *stem, const struc
 void
 fg_pool_memory_attach(const struct fg_pool_memory *memory, struct fg_config *config, uint64_t generation)
 {
-	fg_stats_attach(memory->stats, config);
-	fg_targets_attach(memory->targets, config, generation);
+	fg_counts_attach(memory->stats, config);
+	fg_targets_attach(memory->targets, config->services, config->service_count, generation);
 }
 
 void
@@ -117,8 +117,6 @@ fg_pool_memory_open(struct fg_pool_memory *memory, const char *stem)
 	if (fg_targets_open(&memory->targets, path) != FG_OK)
 		memory->targets = NULL;
 	free(path);
-	if (memory->stats != NULL)
-		fg_stats_show_targets(memory->stats, memory->targets);
 	for (size_t i = 0; fg_filter_types[i] != NULL; i++) {
 		if (fg_filter_types[i]->shared == NULL)
 			continue;

@@ -7,8 +7,8 @@
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/fetch.h"
-#include "core/service.h"
-#include "core/targets.h"
+#include "service/service.h"
+#include "service/targets.h"
 
 enum { MOST_BODY_BYTES = 64 * 1024 }; /* of an answer; what is longer is well as long as its status is */
 

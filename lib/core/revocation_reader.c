@@ -1,13 +1,14 @@
 /* Reads from the store what was revoked since the last time: one worker of the pool at a time, a piece at a time. */
+#include "core/revocation_reader.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "core/config.h"
 #include "core/exchange.h"
-#include "core/revocation.h"
-#include "core/stats.h"
 #include "redis/redis.h"
+#include "stats/stats.h"
 
 #define PIECE "500"
 

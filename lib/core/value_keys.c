@@ -3,8 +3,8 @@
 
 #include "base/ip.h"
 #include "conf/suggest.h"
-#include "core/method.h"
 #include "core/var.h"
+#include "http/method.h"
 
 /* ---- methods */
 

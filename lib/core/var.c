@@ -1,11 +1,11 @@
 /* Request variables: their names, and where in an exchange each has its value. */
 #include "core/var.h"
 
+#include "base/name_table.h"
 #include "conf/suggest.h"
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/identity.h"
-#include "core/name_table.h"
 #include "core/var_int.h"
 
 static const struct {

@@ -7,9 +7,9 @@
 #include "base/limits.h"
 #include "base/shared.h"
 #include "core/config.h"
-#include "core/stats.h"
 #include "filter/authenticator.h"
 #include "filter/filter_list.h"
+#include "stats/stats.h"
 
 struct auth_ctx {
 	const struct fg_policies *policies;

@@ -5,8 +5,8 @@
 #include "base/limits.h"
 #include "core/api_key_store.h"
 #include "core/config.h"
-#include "core/verdict_cache.h"
 #include "filter/auth_api_key.h"
+#include "keys/verdict_cache.h"
 #include "redis/redis.h"
 
 _Static_assert(sizeof(struct fg_api_key_policy) <= FG_AUTH_CONF_BYTES, "the frame sizes it");

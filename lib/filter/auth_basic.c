@@ -7,9 +7,9 @@
 
 #include "base/limits.h"
 #include "core/config.h"
-#include "core/verdict_cache.h"
 #include "filter/authenticator.h"
 #include "filter/filter_list.h"
+#include "keys/verdict_cache.h"
 #include "token/api_key.h"
 #include "token/b64url.h"
 #include "token/password.h"

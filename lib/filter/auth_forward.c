@@ -7,8 +7,8 @@
 #include "core/edit.h"
 #include "core/fetch.h"
 #include "core/value_keys.h"
-#include "core/verdict_cache.h"
 #include "filter/authenticator.h"
+#include "keys/verdict_cache.h"
 #include "token/api_key.h"
 
 enum { MAX_SENT = 32, FIXED_HEADERS = 8 };

@@ -9,8 +9,8 @@
 
 #include "base/limits.h"
 #include "core/config.h"
-#include "core/stats.h"
 #include "filter/filter_list.h"
+#include "stats/stats.h"
 #include "token/token_cache.h"
 
 /* A policy in a worker. */

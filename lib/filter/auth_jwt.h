@@ -7,9 +7,9 @@
 
 #include "core/client_certificate.h"
 #include "core/key_source.h"
-#include "core/key_store.h"
-#include "core/revocation.h"
+#include "core/revocation_reader.h"
 #include "filter/authenticator.h"
+#include "keys/key_store.h"
 #include "token/token.h"
 
 struct fg_jwt_cache_conf {

@@ -1,8 +1,8 @@
 /* What authenticators have in common: keys with what is wrong with their values, and a cache of verdicts in a worker. */
 #include "base/limits.h"
 #include "core/edit.h"
-#include "core/verdict_cache.h"
 #include "filter/authenticator.h"
+#include "keys/verdict_cache.h"
 
 /* Headers that tell who is calling must not be those by which messages are framed and requests are traced. */
 static bool

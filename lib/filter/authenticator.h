@@ -27,9 +27,9 @@
 #define FG_FILTER_AUTHENTICATOR_H
 
 #include "core/exchange.h"
+#include "core/filter.h"
 #include "core/identity.h"
 #include "filter/credentials.h"
-#include "filter/filter.h"
 
 /* symbol, name in C, value of `type`, help: the order is that of their shared memory. */
 #define FG_AUTHENTICATOR_LIST(X) \
@@ -164,7 +164,7 @@ enum fg_auth_verdict fg_auth_say(struct fg_auth_attempt *attempt, enum fg_auth_v
 /* identity->policy is set here. */
 enum fg_auth_verdict fg_auth_accept(struct fg_auth_attempt *attempt, struct fg_identity *identity);
 /*
- * Suspends the exchange as fg_await() does (filter/filter.h): once fg_await_done() was called on *await, the continuation
+ * Suspends the exchange as fg_await() does (core/filter.h): once fg_await_done() was called on *await, the continuation
  * says the verdict, or suspends again.
  */
 enum fg_auth_verdict fg_auth_await(struct fg_auth_attempt *attempt, const char *waiting_on, fg_auth_continue_fn *then,

@@ -4,11 +4,11 @@
  * about it itself is replaced.
  */
 #include "core/exchange.h"
+#include "core/filter.h"
 #include "core/value_keys.h"
-#include "core/method.h"
 #include "filter/cors_origin.h"
-#include "filter/filter.h"
 #include "filter/filter_list.h"
+#include "http/method.h"
 
 enum { MAX_ORIGINS = 1000, MAX_NAMES = 100 };
 

@@ -1,7 +1,7 @@
 /* Patterns of origins: read once, matched for each request of a page. */
 #include "filter/cors_origin.h"
 
-#include "core/uri.h"
+#include "http/uri.h"
 
 /* ---- reading */
 

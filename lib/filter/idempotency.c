@@ -10,15 +10,16 @@
 #include "conf/keys.h"
 #include "core/config.h"
 #include "core/exchange.h"
-#include "core/idempotency_answer.h"
-#include "core/idempotency_memory.h"
+#include "core/filter.h"
+#include "core/idempotency_key.h"
 #include "core/idempotency_store.h"
-#include "core/service.h"
-#include "core/stats.h"
 #include "core/value_keys.h"
 #include "core/var.h"
-#include "filter/filter.h"
 #include "filter/filter_list.h"
+#include "idempotency/idempotency_answer.h"
+#include "idempotency/idempotency_memory.h"
+#include "service/service.h"
+#include "stats/stats.h"
 
 struct idempotency_conf {
 	struct fg_policy policy;

@@ -1,12 +1,12 @@
 /* The filter `limits`: how often a client may ask, and how much of it at once. Deciding is core/limiter.h's. */
 #include "core/config.h"
 #include "core/exchange.h"
+#include "core/filter.h"
 #include "core/limit_counts.h"
 #include "core/limit_headers.h"
-#include "core/limit_memory.h"
 #include "core/limiter.h"
-#include "filter/filter.h"
 #include "filter/filter_list.h"
+#include "limit/limit_memory.h"
 
 struct ctx {
 	struct fg_limit_job *job; /* owned until on_done; NULL: nothing was asked */

@@ -1,5 +1,4 @@
 lib_libfaregate_a_SOURCES += \
-	lib/filter/filter.h \
 	lib/filter/cors.c lib/filter/cors_origin.c lib/filter/cors_origin.h \
 	lib/filter/auth.c lib/filter/auth_claims.c lib/filter/auth_policy.c lib/filter/authenticator.h \
 	lib/filter/auth_api_key.c lib/filter/auth_api_key.h \

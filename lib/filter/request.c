@@ -1,7 +1,7 @@
 /* The filter `request`: what the service sees. Edits the request's headers and its query. */
 #include "core/edit_keys.h"
 #include "core/exchange.h"
-#include "filter/filter.h"
+#include "core/filter.h"
 #include "filter/filter_list.h"
 
 struct request_conf {

@@ -3,9 +3,9 @@
  * that is required must hold.
  */
 #include "core/exchange.h"
+#include "core/filter.h"
 #include "core/identity.h"
 #include "core/value_keys.h"
-#include "filter/filter.h"
 #include "filter/filter_list.h"
 
 enum { MAX_VALUES = 1000, MAX_CLAIMS = 32 };

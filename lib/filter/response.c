@@ -1,7 +1,7 @@
 /* The filter `response`: what the client sees. Edits the response's headers and its status. */
 #include "core/edit_keys.h"
 #include "core/exchange.h"
-#include "filter/filter.h"
+#include "core/filter.h"
 #include "filter/filter_list.h"
 
 struct status_edit {

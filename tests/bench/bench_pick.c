@@ -13,8 +13,8 @@
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/judge.h"
-#include "core/stats.h"
-#include "core/targets.h"
+#include "service/targets.h"
+#include "stats/stats.h"
 
 enum { ROUNDS = 200000, MOST_TARGETS = 256, MOST_PROCESSES = 4, WORKERS = 4, GATED_TARGETS = 64 };
 
@@ -54,9 +54,9 @@ prepare(struct bench *bench, size_t targets, enum fg_balance balance)
 	bench->log = (struct fg_log){.level = FG_LOG_ERROR};
 	bench->gw = (struct fg_gateway){.config = &bench->config, .loop = fg_loop_new(), .log = &bench->log};
 	if (fg_stats_create(&bench->gw.stats, NULL, 1) != FG_OK ||
-	    fg_targets_create(&bench->gw.targets, NULL, fg_targets_needed(&bench->config)) != FG_OK)
+	    fg_targets_create(&bench->gw.targets, NULL, fg_targets_needed(bench->config.services, bench->config.service_count)) != FG_OK)
 		exit(1);
-	fg_targets_attach(bench->gw.targets, &bench->config, 1);
+	fg_targets_attach(bench->gw.targets, bench->config.services, bench->config.service_count, 1);
 	for (int i = 0; i < WORKERS; i++)
 		fg_targets_start_worker(bench->gw.targets, fg_stats_worker_slot(bench->gw.stats));
 }

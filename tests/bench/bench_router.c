@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "core/router.h"
+#include "router/router.h"
 
 enum { MATCHES = 200000, CONF_ARENA_BYTES = 256 * 1024 * 1024 };
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/limits.h"
-#include "core/idempotency_answer.h"
+#include "idempotency/idempotency_answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

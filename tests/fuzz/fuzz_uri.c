@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/limits.h"
-#include "core/uri.h"
+#include "http/uri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "core/config.h"
 #include "core/exchange.h"
-#include "core/stats.h"
+#include "stats/stats.h"
 #include "unit/json.h"
 #include "unit/prometheus.h"
 #include "unit/unit.h"

@@ -1,7 +1,7 @@
 /* lib/core engine: filters that wait, and what may happen meanwhile. */
 #include <stdlib.h>
 
-#include "filter/filter.h"
+#include "core/filter.h"
 #include "unit/exchange_scene.h"
 
 struct waiting {

@@ -1,5 +1,5 @@
-/* lib/core/breaker_rate.c: requests and failures of the last while, beside a count that remembers each of them. */
-#include "core/breaker_rate.h"
+/* lib/service/breaker_rate.c: requests and failures of the last while, beside a count that remembers each of them. */
+#include "service/breaker_rate.h"
 
 #include <pthread.h>
 #include <stdlib.h>

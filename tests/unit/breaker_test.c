@@ -1,5 +1,5 @@
-/* lib/core/breaker.c: one breaker for a whole pool. */
-#include "core/breaker.h"
+/* lib/service/breaker.c: one breaker for a whole pool. */
+#include "service/breaker.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,10 +1,10 @@
-/* lib/core/budget.c: what a service is asked beyond its requests. */
-#include "core/budget.h"
+/* lib/service/budget.c: what a service is asked beyond its requests. */
+#include "service/budget.h"
 
 #include <stdlib.h>
 
-#include "core/service.h"
-#include "core/targets.h"
+#include "service/service.h"
+#include "service/targets.h"
 #include "unit/unit.h"
 
 static unsigned

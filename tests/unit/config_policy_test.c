@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "filter/filter.h"
+#include "core/filter.h"
 #include "unit/config_load.h"
 #include "unit/unit.h"
 

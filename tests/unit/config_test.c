@@ -6,9 +6,9 @@
 
 #include "base/limits.h"
 #include "client/client.h"
-#include "core/uri.h"
+#include "core/filter.h"
 #include "core/var.h"
-#include "filter/filter.h"
+#include "http/uri.h"
 #include "unit/config_load.h"
 #include "unit/unit.h"
 

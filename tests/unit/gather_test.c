@@ -1,7 +1,7 @@
 /* lib/core engine: request bodies that are waited for, answers that are held, and an exchange that outlives its client. */
 #include <stdlib.h>
 
-#include "filter/filter.h"
+#include "core/filter.h"
 #include "unit/exchange_scene.h"
 
 enum { MOST = 100 };

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "core/headers.h"
-#include "core/method.h"
+#include "http/headers.h"
+#include "http/method.h"
 #include "unit/unit.h"
 
 static struct fg_arena arena;

@@ -1,7 +1,7 @@
-/* lib/core/health.c: what probes say of a target. */
+/* lib/service/health.c: what probes say of a target. */
 #include <stdlib.h>
 
-#include "core/health.h"
+#include "service/health.h"
 #include "unit/unit.h"
 
 static const struct fg_health_conf conf = {.up_after = 2, .down_after = 3};

@@ -6,9 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/latency.h"
-#include "core/service.h"
-#include "core/targets.h"
+#include "service/latency.h"
+#include "service/service.h"
+#include "service/targets.h"
 #include "unit/exchange_scene.h"
 
 /* Sockets that accept and say nothing: each request ends by its route's timeout. A third is answered at. */

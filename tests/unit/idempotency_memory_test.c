@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "core/idempotency_memory.h"
+#include "idempotency/idempotency_memory.h"
 #include "unit/unit.h"
 
 #define S INT64_C(1000000)

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/idempotency_answer.h"
 #include "core/idempotency_key.h"
 #include "core/identity.h"
 #include "core/var.h"
+#include "idempotency/idempotency_answer.h"
 #include "unit/config_load.h"
 #include "unit/exchange_scene.h"
 

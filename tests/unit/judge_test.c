@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "core/exchange.h"
-#include "core/targets.h"
+#include "service/targets.h"
 #include "unit/unit.h"
 
 static const struct fg_log quiet = {.level = FG_LOG_ERROR};

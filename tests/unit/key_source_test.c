@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "core/key_source.h"
-#include "core/key_store.h"
-#include "core/uri.h"
+#include "http/uri.h"
+#include "keys/key_store.h"
 #include "support/service.h"
 #include "support/token_maker.h"
 #include "unit/exchange_scene.h"

@@ -1,5 +1,5 @@
-/* lib/core/latency.c: how long a service has taken lately. */
-#include "core/latency.h"
+/* lib/service/latency.c: how long a service has taken lately. */
+#include "service/latency.h"
 
 #include <pthread.h>
 #include <stdlib.h>

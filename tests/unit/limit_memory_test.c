@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "core/limit_memory.h"
+#include "limit/limit_memory.h"
 #include "unit/unit.h"
 
 #define S INT64_C(1000000)

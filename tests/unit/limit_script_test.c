@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/limit_script.h"
+#include "limit/limit_script.h"
 #include "unit/unit.h"
 
 #define NOW INT64_C(1790000000000000)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "core/limit_memory.h"
-#include "core/limit_redis.h"
-#include "core/zone.h"
+#include "limit/limit_memory.h"
+#include "limit/limit_redis.h"
+#include "limit/zone.h"
 #include "support/redis_server.h"
 #include "unit/redis_scene.h"
 

@@ -4,9 +4,9 @@
  */
 #include <stdlib.h>
 
-#include "core/limit.h"
-#include "core/limit_store.h"
-#include "core/zone.h"
+#include "limit/limit.h"
+#include "limit/limit_store.h"
+#include "limit/zone.h"
 #include "unit/unit.h"
 
 __extension__ typedef __int128 wide;

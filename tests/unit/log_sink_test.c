@@ -1,5 +1,5 @@
 /* lib/core/log_sink: what is written arrives, whatever the destination does; what does not is counted. */
-#include "core/log_sink.h"
+#include "stats/log_sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "core/stats.h"
+#include "stats/stats.h"
 #include "unit/unit.h"
 
 enum { DEADLINE_S = 20 };

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/filter.h"
 #include "core/identity.h"
-#include "filter/filter.h"
 #include "filter/filter_list.h"
 #include "unit/config_load.h"
 #include "unit/exchange_scene.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/revocation.h"
+#include "keys/revocation.h"
 #include "unit/unit.h"
 
 #define S FG_US_PER_S

@@ -1,4 +1,4 @@
-/* lib/core/router_pattern.c, router_check.c: rules, and sets of rules, that are refused. */
+/* lib/router/router_pattern.c, router_check.c: rules, and sets of rules, that are refused. */
 #include "unit/routing.h"
 
 static void

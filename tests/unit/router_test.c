@@ -1,4 +1,4 @@
-/* lib/core/router_match.c: what matches what, and in which order. */
+/* lib/router/router_match.c: what matches what, and in which order. */
 #include "unit/routing.h"
 
 static void

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/router.h"
+#include "router/router.h"
 #include "unit/unit.h"
 
 enum { MAX_RULES = 64 };

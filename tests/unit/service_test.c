@@ -1,11 +1,11 @@
-/* lib/core/service.c: which target gets a request. */
-#include "core/service.h"
+/* lib/service/service.c: which target gets a request. */
+#include "service/service.h"
 
 #include <stdlib.h>
 
 #include "core/config.h"
-#include "core/targets.h"
 #include "core/var.h"
+#include "service/targets.h"
 #include "unit/config_load.h"
 #include "unit/unit.h"
 

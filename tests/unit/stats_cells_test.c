@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
-#include "core/stats.h"
+#include "stats/stats.h"
 #include "unit/prometheus.h"
 #include "unit/unit.h"
 

@@ -1,4 +1,4 @@
-/* lib/core/stats.c: slots of workers, taken and given back by several processes at the same time, some of which are killed. */
+/* lib/stats/stats.c: slots of workers, taken and given back by several processes at the same time, some of which are killed. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/process.h"
-#include "core/stats.h"
+#include "stats/stats.h"
 #include "unit/unit.h"
 
 enum { PROCESSES = 4, KILLS = 200, TURNS_BETWEEN = 20 };

@@ -1,5 +1,5 @@
 /* lib/core/stats: counting by several processes, the file, and the three formats. */
-#include "core/stats.h"
+#include "stats/stats.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,9 @@
 
 #include "base/buf.h"
 #include "core/config.h"
+#include "core/counts.h"
 #include "core/exchange.h"
+#include "core/status.h"
 #include "unit/json.h"
 #include "unit/prometheus.h"
 #include "unit/unit.h"
@@ -78,12 +80,12 @@ several_processes_count_without_loss(void)
 
 	scene_init(&scene, FG_STR("orders"));
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
-	fg_stats_attach(stats, &scene.config);
+	fg_counts_attach(stats, &scene.config);
 	for (int i = 0; i < WRITERS; i++) {
 		if (fork() != 0)
 			continue;
 		for (int k = 0; k < EXCHANGES_EACH; k++)
-			fg_stats_count_exchange(stats, (unsigned)i, forwarded(&scene, 0, 200));
+			fg_counts_add(stats, (unsigned)i, forwarded(&scene, 0, 200));
 		_exit(0);
 	}
 	for (int i = 0; i < WRITERS; i++)
@@ -109,31 +111,31 @@ where_an_exchange_is_counted(void)
 
 	scene_init(&scene, FG_STR("orders"));
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
-	fg_stats_attach(stats, &scene.config);
+	fg_counts_attach(stats, &scene.config);
 	/* A client that left before the head: no status, whatever had been decided. */
 	x = forwarded(&scene, 0, 200);
 	x->head_sent = false;
 	x->reason = FG_ERR_CLIENT_GONE;
-	fg_stats_count_exchange(stats, 0, x);
+	fg_counts_add(stats, 0, x);
 	CU_ASSERT_EQUAL(scene.routes[0].stats->by_class[0], 1);
 	/* A refusal before the service was called is not the service's. */
 	x = forwarded(&scene, 0, 413);
 	x->called = 0;
 	x->reason = FG_ERR_BODY_TOO_LARGE;
-	fg_stats_count_exchange(stats, 0, x);
+	fg_counts_add(stats, 0, x);
 	CU_ASSERT_EQUAL(scene.routes[0].stats->by_class[4], 1);
 	CU_ASSERT_EQUAL(scene.services[0].stats->by_class[4], 0);
 	/* No route, our own pages. */
 	x->route = NULL;
 	x->service = NULL;
 	x->reason = FG_ERR_ROUTE_NOT_FOUND;
-	fg_stats_count_exchange(stats, 0, x);
+	fg_counts_add(stats, 0, x);
 	x->reason = FG_ERR_ADMIN;
-	fg_stats_count_exchange(stats, 0, x);
+	fg_counts_add(stats, 0, x);
 	/* Longer than the last bucket. */
 	x = forwarded(&scene, 1, 200);
 	x->ended = x->started + INT64_C(3600) * FG_US_PER_S;
-	fg_stats_count_exchange(stats, 0, x);
+	fg_counts_add(stats, 0, x);
 	CU_ASSERT_EQUAL(scene.routes[1].stats->bucket[FG_STATS_BUCKETS - 1], 1);
 	fg_buf_init(&out, 1 << 20);
 	CU_ASSERT(fg_stats_format_prometheus(stats, 0, &out));
@@ -153,14 +155,14 @@ series_are_found_again_by_name(void)
 	scene_init(&before, FG_STR("orders"));
 	scene_init(&after, FG_STR("invoices"));
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
-	fg_stats_attach(stats, &before.config);
-	fg_stats_attach(stats, &after.config);
+	fg_counts_attach(stats, &before.config);
+	fg_counts_attach(stats, &after.config);
 	CU_ASSERT_PTR_EQUAL(before.routes[1].stats, after.routes[1].stats);
 	CU_ASSERT_PTR_EQUAL(before.services[0].stats, after.services[0].stats);
 	CU_ASSERT_PTR_NOT_EQUAL(before.routes[0].stats, after.routes[0].stats);
 	/* A route and a service of one name are two things. */
 	after.services[0].name = FG_STR("invoices");
-	fg_stats_attach(stats, &after.config);
+	fg_counts_attach(stats, &after.config);
 	CU_ASSERT_PTR_NOT_EQUAL((void *)after.services[0].stats, (void *)after.routes[0].stats);
 	fg_stats_close(stats, false);
 }
@@ -182,19 +184,19 @@ names_beyond_bounds_are_kept_apart(void)
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
 	scene_init(&scene, (struct fg_str){name_a, 300});
 	scene.routes[1].name = (struct fg_str){name_b, 300};
-	fg_stats_attach(stats, &scene.config);
+	fg_counts_attach(stats, &scene.config);
 	CU_ASSERT_PTR_NOT_EQUAL(scene.routes[0].stats, scene.routes[1].stats);
 	CU_ASSERT(strlen(scene.routes[0].stats->name) < FG_STATS_NAME_BYTES);
 	CU_ASSERT_EQUAL((unsigned char)strchr(scene.routes[0].stats->name, '~')[-1], 0xa4);
 	/* More names than fit are counted together. */
 	for (int i = 0; i < 1000; i++) {
 		scene_init(&scene, (struct fg_str){many, (size_t)snprintf(many, sizeof(many), "r%d", i)});
-		fg_stats_attach(stats, &scene.config);
+		fg_counts_attach(stats, &scene.config);
 	}
 	other = scene.routes[0].stats;
 	CU_ASSERT_STRING_EQUAL(other->name, "route:_other");
 	scene_init(&scene, FG_STR("r0"));
-	fg_stats_attach(stats, &scene.config);
+	fg_counts_attach(stats, &scene.config);
 	CU_ASSERT_STRING_EQUAL(scene.routes[0].stats->name, "route:r0");
 	fg_stats_close(stats, false);
 }
@@ -214,8 +216,8 @@ several_processes_name_the_same_series(void)
 			continue;
 		for (int k = 0; k < NAMES; k++) {
 			scene_init(&scene, (struct fg_str){name, (size_t)snprintf(name, sizeof(name), "r%d", k)});
-			fg_stats_attach(stats, &scene.config);
-			fg_stats_count_exchange(stats, (unsigned)i, forwarded(&scene, 0, 200));
+			fg_counts_attach(stats, &scene.config);
+			fg_counts_add(stats, (unsigned)i, forwarded(&scene, 0, 200));
 		}
 		_exit(0);
 	}
@@ -279,7 +281,7 @@ the_file_is_read_while_it_is_written(void)
 	fg_stats_set_pool(stats, 4711, 1, 1000);
 	CU_ASSERT_EQUAL_FATAL(fg_stats_open(&reader, path), FG_OK);
 	scene_init(&scene, FG_STR("orders"));
-	fg_stats_attach(stats, &scene.config);
+	fg_counts_attach(stats, &scene.config);
 	fg_stats_add(stats, FG_COUNT_WORKER_DEATHS, 2);
 	fg_stats_set_pool(stats, 4711, 2, 2000);
 	fg_stats_set_refused(stats, 3000);
@@ -367,7 +369,7 @@ full_stats(struct scene *scene)
 
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 8), FG_OK);
 	scene_init(scene, FG_STR("a\"b\\c\nd"));
-	fg_stats_attach(stats, &scene->config);
+	fg_counts_attach(stats, &scene->config);
 	fg_stats_set_pool(stats, 4711, 1, INT64_C(1784937600123456));
 	fg_stats_set_refused(stats, INT64_C(1784937601000000));
 	worker = fg_stats_worker(stats, fg_stats_worker_slot(stats));
@@ -378,7 +380,7 @@ full_stats(struct scene *scene)
 	worker->in_flight = 3;
 	worker->connections = 5;
 	for (int status = 100; status < 600; status += 100)
-		fg_stats_count_exchange(stats, 0, forwarded(scene, 0, status));
+		fg_counts_add(stats, 0, forwarded(scene, 0, status));
 	fg_stats_count_reason(stats, FG_ERR_FCGI_PROTOCOL);
 	fg_stats_add(stats, FG_COUNT_LOG_LINES_DROPPED, 9);
 	return stats;
@@ -463,14 +465,14 @@ json_and_text(void)
 	struct fg_buf out;
 
 	fg_buf_init(&out, 1 << 20);
-	CU_ASSERT(fg_stats_format_json(stats, INT64_C(1784937660123456), &out));
+	CU_ASSERT(fg_status_format_json(stats, NULL, INT64_C(1784937660123456), &out));
 	CU_ASSERT(json_is_valid(fg_buf_str(&out)));
 	fg_buf_add_char(&out, '\0');
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"pid\":4712,\"state\":\"running\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"a\\\"b\\\\c\\nd\":{\"requests\":5,"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"reloaded\":null,\"refused\":\"2026-07-25T00:00:01.000Z\""));
 	fg_buf_reset(&out);
-	CU_ASSERT(fg_stats_format_text(stats, INT64_C(1784937660123456), &out));
+	CU_ASSERT(fg_status_format_text(stats, NULL, INT64_C(1784937660123456), &out));
 	fg_buf_add_char(&out, '\0');
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "supervisor     pid 4711, up 1m 0s\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "the last reload was refused"));
@@ -493,11 +495,11 @@ counting_is_cheap(void)
 
 	scene_init(&scene, FG_STR("orders"));
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
-	fg_stats_attach(stats, &scene.config);
+	fg_counts_attach(stats, &scene.config);
 	forwarded(&scene, 0, 200);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
 	for (int i = 0; i < ROUNDS; i++)
-		fg_stats_count_exchange(stats, 0, &scene.x);
+		fg_counts_add(stats, 0, &scene.x);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	ns = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / ROUNDS;
 	if (ns >= 5000)

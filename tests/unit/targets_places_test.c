@@ -1,4 +1,4 @@
-/* lib/core/targets_places.c: bounds over processes that take and give at the same time, and some that die doing so. */
+/* lib/service/targets_places.c: bounds over processes that take and give at the same time, and some that die doing so. */
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "core/config.h"
-#include "core/stats.h"
-#include "core/targets.h"
+#include "service/targets.h"
+#include "stats/stats.h"
 #include "unit/unit.h"
 
 enum { PROCESSES = 4, RACERS = 2, ROUNDS = 20000, TURNS = 4000, SLOTS = 400 };
@@ -37,8 +37,8 @@ begin(void)
 	service_list[0] = &service;
 	config = (struct fg_config){.services = service_list, .service_count = 1};
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
-	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, fg_targets_needed(&config)), FG_OK);
-	fg_targets_attach(targets, &config, 1);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, fg_targets_needed(config.services, config.service_count)), FG_OK);
+	fg_targets_attach(targets, config.services, config.service_count, 1);
 	own_slot = fg_stats_worker_slot(stats);
 	fg_targets_start_worker(targets, own_slot);
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

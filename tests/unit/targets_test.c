@@ -1,5 +1,5 @@
-/* lib/core/targets.c and name_table.c: records by name, which go on over a reload, and counts that a death does not spoil. */
-#include "core/targets.h"
+/* lib/service/targets.c and name_table.c: records by name, which go on over a reload, and counts that a death does not spoil. */
+#include "service/targets.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -10,7 +10,8 @@
 
 #include "base/buf.h"
 #include "core/config.h"
-#include "core/stats.h"
+#include "core/status.h"
+#include "stats/stats.h"
 #include "unit/json.h"
 #include "unit/prometheus.h"
 #include "unit/unit.h"
@@ -51,9 +52,9 @@ records_go_on_over_a_reload(void)
 
 	scene_init(&before, FG_STR("http://127.0.0.1:4001"));
 	scene_init(&after, FG_STR("http://127.0.0.1:4002"));
-	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, fg_targets_needed(&before.config)), FG_OK);
-	fg_targets_attach(targets, &before.config, 1);
-	fg_targets_attach(targets, &after.config, 2);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, fg_targets_needed(before.config.services, before.config.service_count)), FG_OK);
+	fg_targets_attach(targets, before.config.services, before.config.service_count, 1);
+	fg_targets_attach(targets, after.config.services, after.config.service_count, 2);
 	CU_ASSERT_PTR_EQUAL(before.targets[0].state, after.targets[0].state);
 	CU_ASSERT_PTR_EQUAL(before.service.state, after.service.state);
 	CU_ASSERT_PTR_NOT_EQUAL(before.targets[1].state, after.targets[1].state);
@@ -75,7 +76,7 @@ what_finds_no_place_has_a_record_of_its_own(void)
 	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 0), FG_OK);
 	for (int i = 0; i < 100; i++) {
 		scene_init(&scene, (struct fg_str){url, (size_t)snprintf(url, sizeof(url), "http://127.0.0.1:%d", i + 5000)});
-		fg_targets_attach(targets, &scene.config, 1);
+		fg_targets_attach(targets, scene.config.services, scene.config.service_count, 1);
 	}
 	CU_ASSERT_PTR_EQUAL(scene.targets[1].state, &scene.own[1]);
 	CU_ASSERT_EQUAL(scene.targets[1].number, -1);
@@ -132,7 +133,7 @@ what_nobody_uses_is_given_back(void)
 			fg_stats_worker_free(stats, slots[i % LIVE]);
 		}
 		scene_number(scene, urls[i % LIVE], 5000 + i);
-		fg_targets_attach(targets, &scene->config, (uint64_t)i + 1);
+		fg_targets_attach(targets, scene->config.services, scene->config.service_count, (uint64_t)i + 1);
 		slots[i % LIVE] = worker_of(stats, (uint64_t)i + 1);
 		fg_stats_set_pool(stats, getpid(), (uint64_t)i + 1, 1);
 		CU_ASSERT_FATAL(scene->targets[1].number >= 0);
@@ -160,20 +161,20 @@ what_may_be_in_use_is_kept(void)
 	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
 	fg_targets_know_workers(targets, stats);
 	scene_init(&first, FG_STR("http://127.0.0.1:4001"));
-	fg_targets_attach(targets, &first.config, 1);
+	fg_targets_attach(targets, first.config.services, first.config.service_count, 1);
 	slot = worker_of(stats, 1);
 	for (int i = 2; i < 102; i++) {
 		scene_number(&scene, url, 5000 + i);
-		fg_targets_attach(targets, &scene.config, (uint64_t)i);
+		fg_targets_attach(targets, scene.config.services, scene.config.service_count, (uint64_t)i);
 	}
 	CU_ASSERT_EQUAL(scene.targets[1].number, -1);
 	CU_ASSERT(scene_holds(&first, targets, 0));
 	/* One of which nothing is known yet. */
 	atomic_store(&fg_stats_worker(stats, slot)->generation, 0);
-	fg_targets_attach(targets, &scene.config, 103);
+	fg_targets_attach(targets, scene.config.services, scene.config.service_count, 103);
 	CU_ASSERT_EQUAL(scene.targets[1].number, -1);
 	fg_stats_worker_free(stats, slot);
-	fg_targets_attach(targets, &scene.config, 104);
+	fg_targets_attach(targets, scene.config.services, scene.config.service_count, 104);
 	CU_ASSERT(scene.targets[1].number >= 0);
 	CU_ASSERT_PTR_NULL(fg_targets_look(targets, FG_STR("orders"), first.targets[1].url));
 	fg_targets_close(targets, false);
@@ -193,7 +194,8 @@ live(struct fg_targets *targets, struct fg_stats *stats, int number)
 		uint64_t mark = (uint64_t)(number * 1000 + life);
 
 		scene_number(&scene, url, number * 1000 + life % 100);
-		fg_targets_attach(targets, &scene.config, atomic_load(&fg_stats_worker(stats, slot)->generation));
+		fg_targets_attach(targets, scene.config.services, scene.config.service_count,
+		    atomic_load(&fg_stats_worker(stats, slot)->generation));
 		/* Another that is not running may keep all that came after it. */
 		if (scene.targets[0].number < 0 || scene.targets[1].number < 0) {
 			fg_stats_worker_free(stats, slot);
@@ -247,7 +249,7 @@ processes_give_back_and_take(void)
 		continue;
 	for (int i = 0; i < 1000; i++) {
 		scene_number(&scene, url, 60000 + i);
-		fg_targets_attach(targets, &scene.config, 1000000 + (uint64_t)i);
+		fg_targets_attach(targets, scene.config.services, scene.config.service_count, 1000000 + (uint64_t)i);
 		CU_ASSERT(scene.targets[1].number >= 0);
 	}
 	fg_targets_close(targets, false);
@@ -266,7 +268,7 @@ a_dead_worker_has_nothing_in_flight(void)
 	scene_init(&scene, FG_STR("http://127.0.0.1:4001"));
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
 	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
-	fg_targets_attach(targets, &scene.config, 1);
+	fg_targets_attach(targets, scene.config.services, scene.config.service_count, 1);
 	for (int i = 0; i < 2; i++) {
 		slots[i] = fg_stats_worker_slot(stats);
 		fg_targets_start_worker(targets, slots[i]);
@@ -307,8 +309,8 @@ the_file_is_joined_and_read(void)
 	CU_ASSERT_EQUAL(fg_targets_open(&reader, path), FG_ERR_SYSTEM);
 	CU_ASSERT_EQUAL_FATAL(fg_targets_join(&targets, path, 3), FG_OK);
 	CU_ASSERT_EQUAL_FATAL(fg_targets_join(&others, path, 3), FG_OK);
-	fg_targets_attach(targets, &scene.config, 1);
-	fg_targets_attach(others, &other.config, 1);
+	fg_targets_attach(targets, scene.config.services, scene.config.service_count, 1);
+	fg_targets_attach(others, other.config.services, other.config.service_count, 1);
 	atomic_store(&scene.targets[1].state->drained, 1);
 	CU_ASSERT_EQUAL(atomic_load(&other.targets[1].state->drained), 1);
 	CU_ASSERT_EQUAL_FATAL(fg_targets_open(&reader, path), FG_OK);
@@ -333,9 +335,8 @@ what_is_shown(void)
 	now.service.admission = (struct fg_admission_conf){.most = 6, .queue = 9};
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
 	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
-	fg_stats_show_targets(stats, targets);
-	fg_targets_attach(targets, &before.config, 1);
-	fg_targets_attach(targets, &now.config, 2);
+	fg_targets_attach(targets, before.config.services, before.config.service_count, 1);
+	fg_targets_attach(targets, now.config.services, now.config.service_count, 2);
 	fg_stats_set_pool(stats, 1, 2, 1);
 	atomic_store(&now.targets[0].state->drained, 1);
 	atomic_store(&now.targets[1].state->requests, 7);
@@ -347,7 +348,7 @@ what_is_shown(void)
 	CU_ASSERT(fg_targets_line_up(targets, stats, slot, &now.service, 9));
 	atomic_store(&now.service.state->shed, 5);
 	fg_buf_init(&out, 1 << 20);
-	CU_ASSERT(fg_stats_format_prometheus(stats, 0, &out));
+	CU_ASSERT(fg_status_format_prometheus(stats, targets, 0, &out));
 	CU_ASSERT(prometheus_is_valid(fg_buf_str(&out), &fault));
 	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out),
 	    "faregate_target_requests_total{service=\"orders\",target=\"http://127.0.0.1:4002\"}"), 7);
@@ -359,14 +360,14 @@ what_is_shown(void)
 	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out), "faregate_service_queue{service=\"orders\"}"), 9);
 	CU_ASSERT_EQUAL(prometheus_value(fg_buf_str(&out), "faregate_service_waiting{service=\"orders\"}"), 1);
 	fg_buf_reset(&out);
-	CU_ASSERT(fg_stats_format_text(stats, 0, &out));
+	CU_ASSERT(fg_status_format_text(stats, targets, 0, &out));
 	*fg_buf_reserve(&out, 1) = '\0';
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders                                            2         1/6         1/9          0          5 none          "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders http://127.0.0.1:4000             drained  none"));
 	/* What the configuration no longer has. */
 	CU_ASSERT_PTR_NULL(strstr(out.p, "4001"));
 	fg_buf_reset(&out);
-	CU_ASSERT(fg_stats_format_json(stats, 0, &out));
+	CU_ASSERT(fg_status_format_json(stats, targets, 0, &out));
 	CU_ASSERT(json_is_valid(fg_buf_str(&out)));
 	*fg_buf_reserve(&out, 1) = '\0';
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"places\":{\"orders\":{\"in_flight\":2,\"places\":6,\"places_in_use\":1,\"queue\":9,"
@@ -404,36 +405,35 @@ breakers_are_shown(void)
 	scene.service.breaker = scene.service.service_breaker = &breaker;
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
 	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 3), FG_OK);
-	fg_stats_show_targets(stats, targets);
-	fg_targets_attach(targets, &scene.config, 1);
+	fg_targets_attach(targets, scene.config.services, scene.config.service_count, 1);
 	fg_breaker_failed(&scene.targets[0].state->breaker, &breaker.conf, many, now);
 	fg_breaker_failed(&scene.targets[1].state->breaker, &breaker.conf, many, now);
 	CU_ASSERT(fg_breaker_enter(&scene.targets[1].state->breaker, &breaker.conf, now + HOUR, &tries));
 	fg_breaker_failed(&scene.service.state->breaker, &breaker.conf, many, now);
 	atomic_store(&scene.service.state->opened, 3);
 	fg_buf_init(&out, 1 << 20);
-	CU_ASSERT(fg_stats_format_prometheus(stats, 0, &out));
+	CU_ASSERT(fg_status_format_prometheus(stats, targets, 0, &out));
 	CU_ASSERT_EQUAL(metric_of(&out, "faregate_target_breaker_state", ",target=\"http://127.0.0.1:4000\""), 2);
 	CU_ASSERT_EQUAL(metric_of(&out, "faregate_target_breaker_state", ",target=\"http://127.0.0.1:4001\""), 1);
 	CU_ASSERT_EQUAL(metric_of(&out, "faregate_service_breaker_state", ""), 2);
 	CU_ASSERT_EQUAL(metric_of(&out, "faregate_service_breaker_opened_total", ""), 3);
 	fg_buf_reset(&out);
-	CU_ASSERT(fg_stats_format_text(stats, 0, &out));
+	CU_ASSERT(fg_status_format_text(stats, targets, 0, &out));
 	*fg_buf_reserve(&out, 1) = '\0';
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders http://127.0.0.1:4000             up       open 3600s "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "orders http://127.0.0.1:4001             up       half-open 7200s"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "          -          0          0 open 3600s    \n"));
 	fg_buf_reset(&out);
-	CU_ASSERT(fg_stats_format_json(stats, 0, &out));
+	CU_ASSERT(fg_status_format_json(stats, targets, 0, &out));
 	CU_ASSERT(json_is_valid(fg_buf_str(&out)));
 	*fg_buf_reserve(&out, 1) = '\0';
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"breaker\":\"half-open\",\"breaker_wait_ms\":"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"service_breakers\":[{\"service\":\"orders\",\"breaker\":\"open\",\"breaker_wait_ms\":"));
 	/* Without one nothing is said of the service. */
 	scene.service.service_breaker = NULL;
-	fg_targets_attach(targets, &scene.config, 1);
+	fg_targets_attach(targets, scene.config.services, scene.config.service_count, 1);
 	fg_buf_reset(&out);
-	CU_ASSERT(fg_stats_format_json(stats, 0, &out));
+	CU_ASSERT(fg_status_format_json(stats, targets, 0, &out));
 	*fg_buf_reserve(&out, 1) = '\0';
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"service_breakers\":[]"));
 	fg_buf_fini(&out);
@@ -454,7 +454,7 @@ a_reader_points_to_what_is_there(void)
 	scene_init(&scene, FG_STR("http://127.0.0.1:4001"));
 	scene_init(&other, FG_STR("http://127.0.0.1:4002"));
 	CU_ASSERT_EQUAL_FATAL(fg_targets_join(&targets, path, 3), FG_OK);
-	fg_targets_attach(targets, &scene.config, 1);
+	fg_targets_attach(targets, scene.config.services, scene.config.service_count, 1);
 	atomic_store(&scene.targets[0].state->drained, 1);
 	CU_ASSERT_EQUAL_FATAL(fg_targets_open(&reader, path), FG_OK);
 	CU_ASSERT_EQUAL(fg_targets_point(reader, &other.service), 2);

@@ -1,10 +1,10 @@
-/* lib/core/uri.c, uri_parts.c: what each kind of request target becomes, and what is refused. */
+/* lib/http/uri.c, uri_parts.c: what each kind of request target becomes, and what is refused. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
 #include "base/percent.h"
-#include "core/uri.h"
+#include "http/uri.h"
 #include "unit/unit.h"
 
 static struct fg_arena arena;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/verdict_cache.h"
+#include "keys/verdict_cache.h"
 #include "token/api_key.h"
 #include "unit/unit.h"
 

@@ -240,24 +240,6 @@ new_set(struct builder *b, const struct fg_compiled_rule **rules, size_t count)
 	return set;
 }
 
-const struct fg_rule_group *
-fg_rule_set_group(const struct fg_rule_set *set, uint32_t host)
-{
-	size_t from = 0, to = set->group_count;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-
-		if (set->groups[middle].host == host)
-			return &set->groups[middle];
-		if (set->groups[middle].host < host)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return NULL;
-}
-
 /* ---- tree */
 
 static void fill_node(struct builder *b, struct fg_router_node *node, const struct fg_compiled_rule **rules,

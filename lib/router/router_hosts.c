@@ -62,3 +62,21 @@ fg_host_table_resolve(const struct fg_host_table *hosts, struct fg_str host, str
 	}
 	ids->v[ids->count++] = 0;
 }
+
+const struct fg_rule_group *
+fg_rule_set_group(const struct fg_rule_set *set, uint32_t host)
+{
+	size_t from = 0, to = set->group_count;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (set->groups[middle].host == host)
+			return &set->groups[middle];
+		if (set->groups[middle].host < host)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return NULL;
+}

@@ -126,9 +126,6 @@ void fg_host_table_init(struct fg_host_table *hosts, size_t count, struct fg_are
 uint32_t fg_host_table_add(struct fg_host_table *hosts, struct fg_str host);
 /* host: lower case; or a wildcard's ".example.org", which then counts itself first. */
 void fg_host_table_resolve(const struct fg_host_table *hosts, struct fg_str host, struct fg_host_ids *ids);
-
-/* ---- router_build.c */
-
 /* NULL when no rule of the set is for it. */
 const struct fg_rule_group *fg_rule_set_group(const struct fg_rule_set *set, uint32_t host);
 

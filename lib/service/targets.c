@@ -1,4 +1,4 @@
-/* The shared records of services and targets, and counts of what is in flight. */
+/* The shared records of services and targets: their memory, and whose each is. */
 #include "service/targets.h"
 
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include "service/service.h"
 #include "service/targets_layout.h"
 
-enum { STRIDE = sizeof(((struct fg_targets_shared *)0)->states[0]), ROOM_FOR_RELOADS = 64, NUMBER_NONE = -1 };
+enum { STRIDE = sizeof(((struct fg_targets_shared *)0)->states[0]), ROOM_FOR_RELOADS = 64 };
 
 /* ---- its memory */
 
@@ -26,13 +26,6 @@ ask_boot(void)
 	return len <= 0 ? 0 : fg_name_hash((struct fg_str){text, (size_t)len});
 }
 
-/* Rows begin on a cache line of their own, so that workers do not write to one another's. */
-static size_t
-row_bytes(size_t max)
-{
-	return (2 * max * sizeof(uint16_t) + 63) / 64 * 64;
-}
-
 static size_t
 rows_offset(size_t max)
 {
@@ -42,7 +35,7 @@ rows_offset(size_t max)
 static size_t
 total_size(size_t max)
 {
-	return rows_offset(max) + FG_STATS_MAX_WORKERS * row_bytes(max);
+	return rows_offset(max) + FG_STATS_MAX_WORKERS * fg_targets_row_bytes(max);
 }
 
 static size_t
@@ -223,7 +216,7 @@ attach(struct attaching *attaching, struct fg_str service, struct fg_str url, st
 		number = fg_name_table_find_alone(table, name);
 	}
 	if (number == FG_NAME_NONE)
-		return NUMBER_NONE;
+		return FG_TARGETS_NUMBER_NONE;
 	*state = use(attaching, number);
 	return (int32_t)number;
 }
@@ -266,49 +259,4 @@ fg_targets_look(struct fg_targets *targets, struct fg_str service, struct fg_str
 	format_name(name, service, url);
 	number = fg_name_table_look(&targets->table, name);
 	return number == FG_NAME_NONE ? NULL : &targets->shared->states[number].state;
-}
-
-/* ---- what is in flight */
-
-_Atomic uint16_t *
-fg_targets_row(const struct fg_targets *targets, unsigned slot)
-{
-	FG_ASSERT(slot < FG_STATS_MAX_WORKERS);
-	return targets->rows + slot * row_bytes(targets->shared->max) / sizeof(uint16_t);
-}
-
-void
-fg_targets_start_worker(struct fg_targets *targets, unsigned slot)
-{
-	uint32_t slots = atomic_load(&targets->shared->slots);
-	_Atomic uint16_t *row = fg_targets_row(targets, slot);
-
-	/* The last slot is shared by those that found none: what stands there is not the newcomer's. */
-	for (uint32_t n = 0; slot < FG_STATS_MAX_WORKERS - 1 && n < 2 * targets->shared->max; n++)
-		if (atomic_load_explicit(&row[n], memory_order_relaxed) != 0)
-			atomic_store_explicit(&row[n], 0, memory_order_relaxed);
-	while (slots < slot + 1 && !atomic_compare_exchange_weak(&targets->shared->slots, &slots, slot + 1))
-		;
-}
-
-void
-fg_targets_enter(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
-{
-	if (targets != NULL && target->number != NUMBER_NONE)
-		atomic_fetch_add_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
-}
-
-void
-fg_targets_leave(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
-{
-	if (targets != NULL && target->number != NUMBER_NONE)
-		atomic_fetch_sub_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
-}
-
-unsigned
-fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *target)
-{
-	if (targets == NULL || stats == NULL || target->number == NUMBER_NONE)
-		return 0;
-	return fg_targets_count_in_flight(targets, stats, (uint32_t)target->number);
 }

@@ -1,4 +1,4 @@
-/* How the shared records of targets lie in memory: between targets.c and targets_report.c alone. */
+/* How the shared records of targets lie in memory: between the files targets*.c alone. */
 #ifndef FG_SERVICE_TARGETS_LAYOUT_H
 #define FG_SERVICE_TARGETS_LAYOUT_H
 
@@ -28,6 +28,16 @@ struct fg_targets {
 	const struct fg_stats *stats;     /* borrowed: of the same pool; NULL: no record is ever given back */
 	_Atomic uint16_t *rows;           /* within it: FG_STATS_MAX_WORKERS rows of max in flight, then max that wait */
 };
+
+/* fg_target.number, fg_service.number: it has no record in there. */
+enum { FG_TARGETS_NUMBER_NONE = -1 };
+
+/* Rows begin on a cache line of their own, so that workers do not write to one another's. */
+static inline size_t
+fg_targets_row_bytes(size_t max)
+{
+	return (2 * max * sizeof(uint16_t) + 63) / 64 * 64;
+}
 
 /* ---- targets_room.c */
 

@@ -23,6 +23,41 @@ struct sum {
 	bool lower;            /* one of them of a lower slot */
 };
 
+_Atomic uint16_t *
+fg_targets_row(const struct fg_targets *targets, unsigned slot)
+{
+	FG_ASSERT(slot < FG_STATS_MAX_WORKERS);
+	return targets->rows + slot * fg_targets_row_bytes(targets->shared->max) / sizeof(uint16_t);
+}
+
+void
+fg_targets_start_worker(struct fg_targets *targets, unsigned slot)
+{
+	uint32_t slots = atomic_load(&targets->shared->slots);
+	_Atomic uint16_t *row = fg_targets_row(targets, slot);
+
+	/* The last slot is shared by those that found none: what stands there is not the newcomer's. */
+	for (uint32_t n = 0; slot < FG_STATS_MAX_WORKERS - 1 && n < 2 * targets->shared->max; n++)
+		if (atomic_load_explicit(&row[n], memory_order_relaxed) != 0)
+			atomic_store_explicit(&row[n], 0, memory_order_relaxed);
+	while (slots < slot + 1 && !atomic_compare_exchange_weak(&targets->shared->slots, &slots, slot + 1))
+		;
+}
+
+void
+fg_targets_enter(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
+{
+	if (targets != NULL && target->number != FG_TARGETS_NUMBER_NONE)
+		atomic_fetch_add_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
+}
+
+void
+fg_targets_leave(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
+{
+	if (targets != NULL && target->number != FG_TARGETS_NUMBER_NONE)
+		atomic_fetch_sub_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
+}
+
 static _Atomic uint16_t *
 cell_of(const struct fg_targets *targets, unsigned slot, uint32_t column)
 {
@@ -162,4 +197,12 @@ unsigned
 fg_targets_count_waiting(const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n)
 {
 	return add_up(targets, stats, FG_STATS_MAX_WORKERS, targets->shared->max + n).held;
+}
+
+unsigned
+fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *target)
+{
+	if (targets == NULL || stats == NULL || target->number == FG_TARGETS_NUMBER_NONE)
+		return 0;
+	return fg_targets_count_in_flight(targets, stats, (uint32_t)target->number);
 }

@@ -37,7 +37,7 @@ open_store(const char *deadline)
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "version: 1\nstore: {url: \"redis://127.0.0.1:%d/0\", deadline: %s}\n"
+	snprintf(text, sizeof(text), "version: 1\nstore: {url: \"redis://127.0.0.1:%d/0\", deadline: %s, connect-timeout: 60s}\n"
 	    "routes: {a: {path: /a, respond: {status: 204}}}\n", redis_server_port(server), deadline);
 	loaded = config_load(text);
 	CU_ASSERT_STRING_EQUAL(loaded->errors, "");
@@ -135,7 +135,7 @@ how_a_reservation_ends(void)
 	} rows[] = {{FG_IDEMPOTENCY_KEEP, FG_IDEMPOTENCY_KEPT}, {FG_IDEMPOTENCY_DO_NOT_KEEP, FG_IDEMPOTENCY_NOT_KEPT},
 	    {FG_IDEMPOTENCY_DO_NOT_KNOW, FG_IDEMPOTENCY_UNKNOWN}, {FG_IDEMPOTENCY_RELEASE, FG_IDEMPOTENCY_NEW}};
 
-	open_store("5s");
+	open_store("10s");
 	for (uint8_t i = 0; i < FG_ARRAY_LEN(rows); i++) {
 		struct fg_idempotency_job *job = make(i, 60 * FG_US_PER_S, false);
 
@@ -159,7 +159,7 @@ a_lease_that_ends(void)
 	struct fg_idempotency_job *late, *bold;
 	enum fg_idempotency_state state;
 
-	open_store("5s");
+	open_store("10s");
 	late = make(1, FG_US_PER_MS, false);
 	CU_ASSERT_EQUAL(begin(late), FG_IDEMPOTENCY_NEW);
 	do
@@ -193,7 +193,7 @@ nobody_waits_any_more(void)
 {
 	struct fg_idempotency_job *job;
 
-	open_store("5s");
+	open_store("10s");
 	/* While it is being reserved: released when it comes, in the order of one connection. */
 	job = make(1, 60 * FG_US_PER_S, false);
 	CU_ASSERT(!fg_idempotency_begin(job, on_told, NULL));
@@ -251,7 +251,7 @@ the_largest_answer(void)
 	static char text[FG_MAX_IDEMPOTENCY_ANSWER_BYTES + 80 * 1024 + 1];
 	struct fg_idempotency_job *job, *again;
 
-	open_store("5s");
+	open_store("10s");
 	memset(text, 'x', sizeof(text) - 1);
 	job = make(1, 60 * FG_US_PER_S, false);
 	CU_ASSERT_EQUAL(begin(job), FG_IDEMPOTENCY_NEW);

@@ -49,8 +49,8 @@ set_conf(struct fg_key_source_conf *conf, int status, const char *text)
 	    FG_STR_ARG(fg_uri_encode(fg_str_from(text), &arena)));
 
 	*conf = (struct fg_key_source_conf){.refresh_min = 60 * FG_US_PER_S, .refresh_max = 3600 * INT64_C(1000000),
-	    .refresh = 600 * FG_US_PER_S, .stale = 3600 * INT64_C(1000000), .cooldown = 60 * FG_US_PER_S, .timeout = 5 * FG_US_PER_S};
-	CU_ASSERT_EQUAL_FATAL(fg_fetch_url_parse(&conf->url, url, NULL, FG_US_PER_S, &arena), FG_OK);
+	    .refresh = 600 * FG_US_PER_S, .stale = 3600 * INT64_C(1000000), .cooldown = 60 * FG_US_PER_S, .timeout = 60 * FG_US_PER_S};
+	CU_ASSERT_EQUAL_FATAL(fg_fetch_url_parse(&conf->url, url, NULL, conf->timeout, &arena), FG_OK);
 	conf->id = fg_key_source_id(conf);
 }
 

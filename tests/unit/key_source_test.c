@@ -141,6 +141,7 @@ a_provider_that_fails(void)
 
 	for (size_t i = 0; i < FG_ARRAY_LEN(failures); i++) {
 		struct fg_key_store *store = calloc(1, sizeof(*store));
+		struct fg_key_slot *slot = &store->slots[0];
 		struct fg_key_source_conf conf;
 		struct fg_key_source *source;
 		struct fg_key_wait wait;
@@ -152,7 +153,9 @@ a_provider_that_fails(void)
 		turn_until(&woken, 1);
 		CU_ASSERT_PTR_NULL(fg_key_source_keys(source));
 		CU_ASSERT(fg_key_source_is_failing(source));
-		/* The pause after a failure. */
+		/* The pause after a failure; a longer one, since this machine may stand still meanwhile. */
+		CU_ASSERT(atomic_load(&slot->next) > atomic_load(&slot->began));
+		atomic_store(&slot->next, fg_loop_clock(scene.loop)->mono + 3600 * INT64_C(1000000));
 		CU_ASSERT_FALSE(fg_key_source_ask(source, &wait, count_up, &woken));
 		fg_key_source_free(source);
 		free(store);

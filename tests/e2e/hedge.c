@@ -169,7 +169,7 @@ hedge_open(void)
 	    "  usual: {" BOTH ", hedge: {after: p95, at-least: 20ms, budget: 100%%}}\n"
 	    "  tardy: {" BOTH ", hedge: {after: 20ms, budget: 100%%}, response-timeout: 300ms}\n"
 	    "  patient: {" BOTH ", hedge: {after: 1s, budget: 100%%}}\n"
-	    "  calm: {" BOTH ", hedge: {after: 30s, budget: 100%%}}\n"
+	    "  calm: {" BOTH ", hedge: {after: 20s, budget: 100%%}}\n"
 	    "  single: {targets: \"http://127.0.0.1:%d\", hedge: 20ms}\n"
 	    "  without: {" BOTH "}\n"
 	    "routes:\n"

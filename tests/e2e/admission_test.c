@@ -280,12 +280,19 @@ nobody_waits_for_ever(void)
 	http_open(&held, stage.fronts[0], NULL);
 	CU_ASSERT(http_send_head(&held, "GET", "/brief/held", NULL, -1) && gate_wait_waiting(&hold, 1));
 	EACH_FRONT(&stage, front) {
+		int64_t begun = bed_now_ms();
 		const struct http_reply *reply = get(front, "/brief/x");
+		int64_t took = bed_now_ms() - begun;
+		const char *queued;
+		double queued_ms;
 		char *line;
 
 		CHECK(front, http_is_problem(&stage.bed, reply, 503, "overloaded"));
 		line = bed_log_line(&stage.bed, reply->id);
-		CHECK(front, line != NULL && strstr(line, "\"queue_ms\":1") != NULL && strstr(line, "\"waiting_on\":\"place\"") != NULL);
+		queued = line == NULL ? NULL : strstr(line, "\"queue_ms\":");
+		queued_ms = queued == NULL ? 0 : strtod(queued + strlen("\"queue_ms\":"), NULL);
+		CHECK(front, queued_ms >= 100 && queued_ms <= (double)took + 1);
+		CHECK(front, line != NULL && strstr(line, "\"waiting_on\":\"place\"") != NULL);
 		free(line);
 	}
 	gate_open(&hold, 1);

@@ -34,9 +34,9 @@ bed_give_up(const char *fmt, ...)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-static int patience = 40;
+static int patience = 120;
 #else
-static int patience = 20;
+static int patience = 60;
 #endif
 
 int
@@ -58,6 +58,15 @@ bed_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+const char *
+bed_noon_zone(void)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "Etc/GMT%+d", (int)(time(NULL) / 3600 % 24) - 12);
+	return name;
 }
 
 bool

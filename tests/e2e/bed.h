@@ -53,6 +53,8 @@ _Noreturn void bed_give_up(const char *fmt, ...) __attribute__((format(printf, 1
 int bed_patience(void);
 void bed_set_patience(int seconds);
 int64_t bed_now_ms(void);
+/* A time zone in which it is about noon: no day, week or month of a limit ends while a scene runs. */
+const char *bed_noon_zone(void);
 /* True once check(arg) holds; false after bed_patience() seconds. */
 bool bed_wait(bool (*check)(void *arg), void *arg);
 
@@ -91,7 +93,7 @@ const char *bed_program(void);
  * added to the command line; may be NULL. wrap: a program to run it under; may be NULL.
  */
 void bed_start_pool(struct bed *bed, const char *const *wrap);
-/* The head of a configuration (version, listen, log, admin), then body. */
+/* The head of a configuration (version, listen, log, admin), then body; its services get a minute to connect to. */
 void bed_write_config(struct bed *bed, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Forgets what it was told so far: a queue that is full takes nothing more. */
 void bed_drain_notify(struct bed *bed);
@@ -114,6 +116,8 @@ long bed_largest_worker_kb(const struct bed *bed);
  */
 const struct front *bed_start_front(struct bed *bed, enum front_kind kind, const char *mount, const char *extra);
 
+/* Waits until the pool has said that many lines with that text, which a thread of each worker writes; true when it said no more. */
+bool bed_pool_says(const struct bed *bed, const char *text, unsigned times);
 /* The access log's line of the request with that id, once it is there; the caller frees it. NULL after the patience. */
 char *bed_log_line(const struct bed *bed, const char *request_id);
 /* Whether that line has all of "key":"value" or "key":number. Says what it has when not. */

@@ -15,16 +15,80 @@
 #include "e2e/bed.h"
 #include "e2e/http.h"
 
+/* A service of its own line in `services:`: where its text ends. */
+static const char *
+end_of_service(const char *line)
+{
+	const char *end = line;
+
+	do {
+		end = strchr(end, '\n');
+		end = end == NULL ? "" : end + 1;
+	} while (strncmp(end, "   ", 3) == 0);
+	return end;
+}
+
+static void
+add_patient_service(FILE *out, const char *line, size_t len)
+{
+	const char *colon = memchr(line, ':', len), *value = colon + 1;
+
+	if (colon == NULL || memmem(line, len, "connect-timeout", strlen("connect-timeout")) != NULL) {
+		fprintf(out, "%.*s", (int)len, line);
+		return;
+	}
+	value += *value == ' ';
+	fprintf(out, "%.*s", (int)(value - line), line);
+	len -= (size_t)(value - line);
+	if (*value == '{')
+		fprintf(out, "{connect-timeout: 60s, %.*s", (int)len - 1, value + 1);
+	else if (*value == '\n')
+		fprintf(out, "\n    connect-timeout: 60s%.*s", (int)len, value);
+	else
+		fprintf(out, "{connect-timeout: 60s, targets: %.*s}\n", (int)len - 1, value);
+}
+
+/*
+ * Each service that says nothing else has a minute for its connection, not a second: a machine that runs tests stands still for
+ * longer than that now and then, between two steps of a worker or of a service.
+ */
+static char *
+with_patience(const char *body)
+{
+	const char *at = strncmp(body, "services:\n", 10) == 0 ? body : strstr(body, "\nservices:\n");
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		bed_give_up("no memory");
+	at = at == NULL ? body + strlen(body) : strchr(at + 1, ':') + 2;
+	fprintf(out, "%.*s", (int)(at - body), body);
+	while (strncmp(at, "  ", 2) == 0) {
+		const char *end = end_of_service(at);
+
+		end = *end == '\0' ? at + strlen(at) : end;
+		add_patient_service(out, at, (size_t)(end - at));
+		at = end;
+	}
+	fprintf(out, "%s", at);
+	if (fclose(out) != 0)
+		bed_give_up("no memory");
+	return text;
+}
+
 void
 bed_write_config(struct bed *bed, const char *fmt, ...)
 {
-	char *body;
+	char *written, *body;
 	va_list args;
 
 	va_start(args, fmt);
-	if (vasprintf(&body, fmt, args) < 0)
+	if (vasprintf(&written, fmt, args) < 0)
 		bed_give_up("no memory");
 	va_end(args);
+	body = with_patience(written);
+	free(written);
 	bed_write(bed, "faregate.yaml",
 	    "version: 1\n"
 	    "listen:\n"
@@ -166,6 +230,36 @@ bed_proc_kb(pid_t pid, const char *field)
 }
 
 /* ---- what it says */
+
+struct said {
+	const struct bed *bed;
+	const char *text;
+	unsigned times, wanted;
+};
+
+static bool
+is_said(void *arg)
+{
+	struct said *said = arg;
+	char *log = bed_read(said->bed, "pool.log");
+
+	said->times = 0;
+	for (const char *at = log; (at = strstr(at, said->text)) != NULL; at++)
+		said->times++;
+	free(log);
+	return said->times >= said->wanted;
+}
+
+bool
+bed_pool_says(const struct bed *bed, const char *text, unsigned times)
+{
+	struct said said = {bed, text, 0, times};
+
+	(void)bed_wait(is_said, &said);
+	if (said.times != times)
+		fprintf(stderr, "e2e: the pool says %u times, not %u: %s\n", said.times, times, text);
+	return said.times == times;
+}
 
 struct log_search {
 	const struct bed *bed;

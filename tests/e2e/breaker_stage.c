@@ -222,15 +222,11 @@ look_at_workers(struct worker workers[WORKERS])
 	return count;
 }
 
-unsigned
-count_log(const struct front *front, const char *scene, const char *change, const char *more)
+bool
+is_logged(const struct front *front, const char *scene, const char *change, const char *more, unsigned times)
 {
-	char *text = bed_read(&stage->bed, "pool.log"), wanted[160];
-	unsigned count = 0;
+	char wanted[160];
 
 	snprintf(wanted, sizeof(wanted), "breaker: %s: service=%s%d%s", change, scene, index_of(front), more);
-	for (const char *at = text; (at = strstr(at, wanted)) != NULL; at++)
-		count++;
-	free(text);
-	return count;
+	return bed_pool_says(&stage->bed, wanted, times);
 }

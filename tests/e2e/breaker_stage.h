@@ -29,8 +29,8 @@ bool is_refused(const struct front *front, const char *scene);
 /* Of target A of the scene's service; of the service as a whole. */
 double target_metric(const struct front *front, const char *name, const char *scene);
 double service_metric(const struct front *front, const char *name, const char *scene);
-/* How often the pool's log has such a line of the scene's service. */
-unsigned count_log(const struct front *front, const char *scene, const char *change, const char *more);
+/* Whether the log of the pool comes to have that many such lines of the service of the scene, and no more. */
+bool is_logged(const struct front *front, const char *scene, const char *change, const char *more, unsigned times);
 /* True once the services were asked as often. */
 bool wait_asked(unsigned times);
 

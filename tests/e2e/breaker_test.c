@@ -155,14 +155,6 @@ has_failed_four_times(void *arg)
 	return atomic_load(&asked) >= 5;
 }
 
-static bool
-is_told_closed(void *arg)
-{
-	const struct where *where = arg;
-
-	return count_log(where->front, where->scene, "closed", "") == 1;
-}
-
 /* Each change is one line, from whichever worker. */
 static void
 it_rests_twice_as_long_each_time(void)
@@ -174,12 +166,12 @@ it_rests_twice_as_long_each_time(void)
 		CHECK(front, bed_wait(has_failed_four_times, &where));
 		service_says(200);
 		CHECK(front, bed_wait(is_well, &where));
-		CHECK(front, bed_wait(is_told_closed, &where));
-		CHECK(front, count_log(front, "backoff", "opened", "") == 5);
-		CHECK(front, count_log(front, "backoff", "opened", " for_ms=100 because=failures ") == 1);
-		CHECK(front, count_log(front, "backoff", "opened", " for_ms=200 because=still_fails ") == 1);
-		CHECK(front, count_log(front, "backoff", "opened", " for_ms=400 because=still_fails ") == 3);
-		CHECK(front, count_log(front, "backoff", "half-open", "") == 5);
+		CHECK(front, is_logged(front, "backoff", "closed", "", 1));
+		CHECK(front, is_logged(front, "backoff", "opened", "", 5));
+		CHECK(front, is_logged(front, "backoff", "opened", " for_ms=100 because=failures ", 1));
+		CHECK(front, is_logged(front, "backoff", "opened", " for_ms=200 because=still_fails ", 1));
+		CHECK(front, is_logged(front, "backoff", "opened", " for_ms=400 because=still_fails ", 3));
+		CHECK(front, is_logged(front, "backoff", "half-open", "", 5));
 		CHECK(front, target_metric(front, "breaker_opened_total", "backoff") == 5);
 	}
 }
@@ -301,7 +293,7 @@ a_service_rests_as_a_whole(void)
 		CHECK(front, target_metric(front, "breaker_state", "whole") == 0);
 		CHECK(front, bed_run(&stage.bed, &out, argv) == 0 && strstr(out, "service as a whole") != NULL);
 		free(out);
-		CHECK(front, count_log(front, "whole", "opened", " for_ms=60000 because=failures\n") == 1);
+		CHECK(front, is_logged(front, "whole", "opened", " for_ms=60000 because=failures\n", 1));
 		/* One that rests for less. */
 		CHECK(front, ask_for(front, "again")->status == 503);
 		service_says(200);

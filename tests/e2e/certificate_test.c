@@ -71,7 +71,7 @@ init(void)
 	make_certificate("stranger");
 	service = played_start(parts);
 	bed_write_config(&bed,
-	    "services: {a: http://127.0.0.1:%d}\n"
+	    "services:\n  a: http://127.0.0.1:%d\n"
 	    "auth:\n"
 	    "  machines: {type: client-certificate, from: lighttpd, forward: {X-Machine: common-name, X-Issuer: issuer}}\n"
 	    "  others: {type: client-certificate, from: apache, subjects: 'CN=printer-8,O=Example'}\n"

@@ -20,7 +20,7 @@ scene_open(const char *option)
 	snprintf(command, sizeof(command), "ulimit %s -n %d && exec \"$@\" --workers 1", option, LIMIT);
 	bed_open(&bed);
 	service = played_start(parts);
-	bed_write_config(&bed, "services: {a: http://127.0.0.1:%d}\nroutes: {hello: {path: /hello, service: a}}\n", played_port(service));
+	bed_write_config(&bed, "services:\n  a: http://127.0.0.1:%d\nroutes: {hello: {path: /hello, service: a}}\n", played_port(service));
 	bed_start_pool(&bed, wrap);
 }
 

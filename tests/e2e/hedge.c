@@ -169,6 +169,7 @@ hedge_open(void)
 	    "  usual: {" BOTH ", hedge: {after: p95, at-least: 20ms, budget: 100%%}}\n"
 	    "  tardy: {" BOTH ", hedge: {after: 20ms, budget: 100%%}, response-timeout: 300ms}\n"
 	    "  patient: {" BOTH ", hedge: {after: 1s, budget: 100%%}}\n"
+	    "  calm: {" BOTH ", hedge: {after: 20s, budget: 100%%}}\n"
 	    "  single: {targets: \"http://127.0.0.1:%d\", hedge: 20ms}\n"
 	    "  without: {" BOTH "}\n"
 	    "routes:\n"
@@ -185,9 +186,10 @@ hedge_open(void)
 	    "  tardy: {path: /tardy/*, service: tardy, strip-prefix: /tardy}\n"
 	    "  timed: {path: /timed/*, service: plain, strip-prefix: /timed, timeout: 300ms}\n"
 	    "  patient: {path: /patient/*, service: patient, strip-prefix: /patient}\n"
+	    "  calm: {path: /calm/*, service: calm, strip-prefix: /calm}\n"
 	    "  single: {path: /single/*, service: single, strip-prefix: /single}\n"
 	    "  without: {path: /without/*, service: without, strip-prefix: /without}\n",
-	    a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, a, b);
+	    a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, a, b);
 	return 0;
 }
 

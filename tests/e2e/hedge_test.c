@@ -83,28 +83,36 @@ a_fast_answer_is_not_hedged(void)
 {
 	EACH_FRONT(&hedge_stage, front)
 		for (int i = 0; i < 3; i++)
-			CHECK(front, is_from(get(front, "/patient/x"), "from a", NULL));
-	CU_ASSERT_EQUAL(of_service("hedges_total", "patient"), 0);
+			CHECK(front, is_from(get(front, "/calm/x"), "from a", NULL));
+	CU_ASSERT_EQUAL(of_service("hedges_total", "calm"), 0);
+}
+
+/* False: it was hedged, as what it begins with came later than a second after it was asked for. */
+static bool
+goes_on_alone(void *arg)
+{
+	const struct front *front = arg;
+	double hedges = of_service("hedges_total", "patient");
+	const struct http_reply *reply;
+	struct http_conn conn;
+	bool alone;
+
+	begin(&conn, front, "GET", "/patient/half");
+	CHECK(front, gate_wait_waiting(&gate_a, 1));
+	CHECK(front, is_from(get(front, "/patient/slow"), "from b", "second"));
+	alone = of_service("hedges_total", "patient") == hedges + 1;
+	let_go(&gate_a);
+	reply = finish(&conn);
+	CHECK(front, !alone || (reply->status == 200 && reply->complete && log_lacks(reply, "\"hedged\"")));
+	return alone;
 }
 
 /* Once something of the answer is there, however slow the rest. What comes after it is hedged meanwhile. */
 static void
 a_begun_answer_is_not_hedged(void)
 {
-	struct http_conn conn;
-
-	EACH_FRONT(&hedge_stage, front) {
-		double hedges = of_service("hedges_total", "patient");
-		const struct http_reply *reply;
-
-		begin(&conn, front, "GET", "/patient/half");
-		CHECK(front, gate_wait_waiting(&gate_a, 1));
-		CHECK(front, is_from(get(front, "/patient/slow"), "from b", "second"));
-		let_go(&gate_a);
-		reply = finish(&conn);
-		CHECK(front, reply->status == 200 && reply->complete && log_lacks(reply, "\"hedged\""));
-		CHECK(front, of_service("hedges_total", "patient") == hedges + 1);
-	}
+	EACH_FRONT(&hedge_stage, front)
+		CHECK(front, bed_wait(goes_on_alone, (void *)(uintptr_t)front));
 }
 
 static void
@@ -235,32 +243,53 @@ both_fail_and_none_is_left(void)
 	}
 }
 
+/* False: a worker that stood still for as long as the request may take made no second one. */
+static bool
+are_both_slow(void *arg)
+{
+	const struct front *front = arg;
+	double a = of_target("failures_total", "tardy", hedge_stage.a), b = of_target("failures_total", "tardy", hedge_stage.b);
+	double hedges = of_service("hedges_total", "tardy");
+	const struct http_reply *reply = get(front, "/tardy/mute");
+
+	CHECK(front, http_is_problem(&hedge_stage.bed, reply, 504, "service_timeout"));
+	CHECK(front, bed_wait(is_idle, "tardy"));
+	if (of_service("hedges_total", "tardy") == hedges)
+		return false;
+	CHECK(front, bed_log_says(&hedge_stage.bed, reply->id, "tries", "2"));
+	CHECK(front, of_target("failures_total", "tardy", hedge_stage.a) == a + 1);
+	CHECK(front, of_target("failures_total", "tardy", hedge_stage.b) == b + 1);
+	return true;
+}
+
 /* The first's own deadline passes before the second's. */
 static void
 both_are_slow(void)
 {
-	EACH_FRONT(&hedge_stage, front) {
-		double a = of_target("failures_total", "tardy", hedge_stage.a), b = of_target("failures_total", "tardy", hedge_stage.b);
-		const struct http_reply *reply = get(front, "/tardy/mute");
+	EACH_FRONT(&hedge_stage, front)
+		CHECK(front, bed_wait(are_both_slow, (void *)(uintptr_t)front));
+}
 
-		CHECK(front, http_is_problem(&hedge_stage.bed, reply, 504, "service_timeout"));
-		CHECK(front, bed_log_says(&hedge_stage.bed, reply->id, "tries", "2"));
-		CHECK(front, of_target("failures_total", "tardy", hedge_stage.a) == a + 1);
-		CHECK(front, of_target("failures_total", "tardy", hedge_stage.b) == b + 1);
-		CHECK(front, bed_wait(is_idle, "tardy"));
-	}
+static bool
+are_both_bounded(void *arg)
+{
+	const struct front *front = arg;
+	double hedges = of_service("hedges_total", "plain");
+	const struct http_reply *reply = get(front, "/timed/mute");
+
+	CHECK(front, http_is_problem(&hedge_stage.bed, reply, 504, "exchange_timeout"));
+	CHECK(front, bed_wait(is_idle, "plain"));
+	if (of_service("hedges_total", "plain") == hedges)
+		return false;
+	CHECK(front, bed_log_says(&hedge_stage.bed, reply->id, "hedged", "none"));
+	return true;
 }
 
 static void
 the_deadline_of_the_whole_bounds_both(void)
 {
-	EACH_FRONT(&hedge_stage, front) {
-		const struct http_reply *reply = get(front, "/timed/mute");
-
-		CHECK(front, http_is_problem(&hedge_stage.bed, reply, 504, "exchange_timeout"));
-		CHECK(front, bed_log_says(&hedge_stage.bed, reply->id, "hedged", "none"));
-		CHECK(front, bed_wait(is_idle, "plain"));
-	}
+	EACH_FRONT(&hedge_stage, front)
+		CHECK(front, bed_wait(are_both_bounded, (void *)(uintptr_t)front));
 }
 
 /* Both web servers may notice that too late to wait for it here. */

@@ -190,13 +190,14 @@ start_server(void)
 int
 open_redis(void)
 {
-	char store[96];
+	char store[128];
 
 	if (!redis_server_try(start_server))
 		return 1;
 	service = played_start(parts);
 	front_count = 0;
-	snprintf(store, sizeof(store), "store: {url: redis://127.0.0.1:%d/0, deadline: 5s}\n", redis_server_port(server));
+	snprintf(store, sizeof(store), "store: {url: redis://127.0.0.1:%d/0, deadline: 10s, connect-timeout: 60s}\n",
+	    redis_server_port(server));
 	open_bed(0, store);
 	open_bed(1, store);
 	return 0;
@@ -222,13 +223,14 @@ start_cluster(void)
 int
 open_cluster(void)
 {
-	char store[96];
+	char store[128];
 
 	if (!redis_server_try(start_cluster))
 		return 1;
 	service = played_start(parts);
 	front_count = 0;
-	snprintf(store, sizeof(store), "store: {url: redis+cluster://127.0.0.1:%d, deadline: 5s}\n", redis_server_port(nodes[0]));
+	snprintf(store, sizeof(store), "store: {url: redis+cluster://127.0.0.1:%d, deadline: 10s, connect-timeout: 60s}\n",
+	    redis_server_port(nodes[0]));
 	open_bed(0, store);
 	open_bed(1, store);
 	return 0;

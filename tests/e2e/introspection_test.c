@@ -46,11 +46,12 @@ init(void)
 {
 	stage_play(&stage, NULL, parts);
 	stage_serve(&stage,
-	    "services: {a: http://127.0.0.1:%d}\n"
+	    "services:\n  a: http://127.0.0.1:%d\n"
 	    "auth:\n"
-	    "  opaque: {type: introspection, url: 'http://127.0.0.1:%d/introspect', client-id: gw, client-secret: s/cret, audience: orders,\n"
-	    "    forward: {X-User: sub, X-Scope: scope}}\n"
-	    "  uncached: {type: introspection, url: 'http://127.0.0.1:%d/introspect', client-id: gw, client-secret: s/cret, cache: off}\n"
+	    "  opaque: {type: introspection, url: 'http://127.0.0.1:%d/introspect', client-id: gw, client-secret: s/cret, timeout: 60s,\n"
+	    "    audience: orders, forward: {X-User: sub, X-Scope: scope}}\n"
+	    "  uncached: {type: introspection, url: 'http://127.0.0.1:%d/introspect', client-id: gw, client-secret: s/cret, timeout: 60s,\n"
+	    "    cache: off}\n"
 	    "routes: {a: {path: /a, service: a, auth: opaque}, b: {path: /b, service: a, auth: uncached}}\n",
 	    played_port(stage.a), played_port(stage.b), played_port(stage.b));
 	return 0;

@@ -79,7 +79,7 @@ init_nonsense(void)
 	    "store: {url: \"redis://127.0.0.1:%d/0\", deadline: 40ms}\n"
 	    "limits:\n"
 	    "  allow: {rate: 4/30d, by: query:k, on-store-failure: allow}\n"
-	    "  deny: {rate: 4/month, by: query:k, algorithm: fixed-window, on-store-failure: deny}\n"
+	    "  deny: {rate: 4/month, by: query:k, algorithm: fixed-window, timezone: %s, on-store-failure: deny}\n"
 	    "  local: {rate: 4/30d, by: query:k}\n"
 	    "  once: {concurrency: 1, by: query:k}\n"
 	    "routes:\n"
@@ -87,7 +87,7 @@ init_nonsense(void)
 	    "  deny: {path: /deny, limits: deny, respond: {status: 200, body: ok}}\n"
 	    "  local: {path: /local, limits: local, respond: {status: 200, body: ok}}\n"
 	    "  once: {path: /once, limits: once, respond: {status: 200, body: ok}}\n",
-	    played_redis_port(redis));
+	    played_redis_port(redis), bed_noon_zone());
 	bed_start_pool(&bed, NULL);
 	front = bed_start_front(&bed, FRONT_LIGHTTPD, "/", NULL);
 	return 0;
@@ -160,7 +160,7 @@ init_clients(void)
 	    "limits:\n"
 	    "  priced: {rate: 1000/30d, by: query:k, cost: query:cost}\n"
 	    "  sliding: {rate: 1000/30d, by: query:k, cost: query:cost, algorithm: sliding-window}\n"
-	    "  fixed: {rate: 1000/month, by: query:k, cost: query:cost, algorithm: fixed-window}\n"
+	    "  fixed: {rate: 1000/month, by: query:k, cost: query:cost, algorithm: fixed-window, timezone: %s}\n"
 	    "  long: {rate: 1/300d, by: query:k}\n"
 	    "  short: {rate: 1000/30d, by: query:k}\n"
 	    "  headers: {rate: 1/30d, by: [header:X-A, header:X-B]}\n"
@@ -170,7 +170,8 @@ init_clients(void)
 	    "  fixed: {path: /fixed, limits: fixed, respond: {status: 200, body: ok}}\n"
 	    "  long: {path: /long, limits: long, respond: {status: 200, body: ok}}\n"
 	    "  short: {path: /short, limits: short, respond: {status: 200, body: ok}}\n"
-	    "  headers: {path: /headers, limits: headers, respond: {status: 200, body: ok}}\n");
+	    "  headers: {path: /headers, limits: headers, respond: {status: 200, body: ok}}\n",
+	    bed_noon_zone());
 	bed_start_pool(&bed, NULL);
 	front = bed_start_front(&bed, FRONT_LIGHTTPD, "/", NULL);
 	return 0;

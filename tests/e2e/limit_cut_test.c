@@ -24,14 +24,14 @@ write_config(struct bed *bed, const char *host, int port)
 	bed_write_config(bed,
 	    "store: {url: \"redis://%s:%d/0\", deadline: 100ms}\n"
 	    "limits:\n"
-	    "  fixed: {rate: %d/30d, by: query:k, algorithm: fixed-window}\n"
+	    "  fixed: {rate: %d/30d, by: query:k, algorithm: fixed-window, timezone: %s}\n"
 	    "  token: {rate: %d/30d, by: query:k}\n"
 	    "  sliding: {rate: %d/30d, by: query:k, algorithm: sliding-window}\n"
 	    "routes:\n"
 	    "  fixed: {path: /fixed, limits: fixed, respond: {status: 200, body: ok}}\n"
 	    "  token: {path: /token, limits: token, respond: {status: 200, body: ok}}\n"
 	    "  sliding: {path: /sliding, limits: sliding, respond: {status: 200, body: ok}}\n",
-	    host, port, ALLOWED, ALLOWED, ALLOWED);
+	    host, port, ALLOWED, bed_noon_zone(), ALLOWED, ALLOWED);
 }
 
 static void

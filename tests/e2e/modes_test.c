@@ -36,7 +36,7 @@ play(void)
 {
 	stage_play(&stage, parts, NULL);
 	bed_write_config(&stage.bed,
-	    "services: {a: http://127.0.0.1:%d, gone: http://127.0.0.1:%d}\n"
+	    "services:\n  a: http://127.0.0.1:%d\n  gone: http://127.0.0.1:%d\n"
 	    "routes:\n"
 	    "  all: {path: /*, service: a}\n"
 	    "  api: {path: /api/*, service: a, strip-prefix: /api}\n"

@@ -10,7 +10,7 @@ static struct idp *idp;
 static struct redis_server *redis;
 
 #define POLICY "{type: jwt, issuer: '%s', keys: '%s/keys', audience: orders, algorithms: RS256, revocation: {check-every: 100ms, " \
-	"stale-after: 1s, on-store-failure: %s}}\n"
+	"stale-after: 4s, on-store-failure: %s}}\n"
 
 static void
 start_redis(void)
@@ -26,8 +26,8 @@ init(void)
 	idp = idp_start();
 	stage_play(&stage, NULL, NULL);
 	stage_serve(&stage,
-	    "store: redis://127.0.0.1:%d\n"
-	    "services: {a: http://127.0.0.1:%d}\n"
+	    "store: {url: \"redis://127.0.0.1:%d\", deadline: 10s, connect-timeout: 60s}\n"
+	    "services:\n  a: http://127.0.0.1:%d\n"
 	    "auth:\n"
 	    "  careful: " POLICY
 	    "  lenient: " POLICY
@@ -168,7 +168,7 @@ an_issuer_is_taken_back(void)
 {
 	CU_ASSERT(revoke(&stage.bed, "--all", "--issuer", idp_issuer(idp), NULL) == 0);
 	EACH_FRONT(&stage, front) {
-		CHECK(front, wait_answer(front, "/lenient", bearer("seven", -1), 401, "token_revoked"));
+		CHECK(front, wait_answer(front, "/lenient", bearer("seven", -100), 401, "token_revoked"));
 		CHECK(front, ask(front, "GET", "/lenient", bearer("seven", 20), NULL)->status == 200);
 	}
 }
@@ -181,7 +181,7 @@ a_pool_without_a_store(void)
 
 	bed_open(&bed);
 	bed_write_config(&bed,
-	    "services: {a: http://127.0.0.1:%d}\n"
+	    "services:\n  a: http://127.0.0.1:%d\n"
 	    "auth: {idp: {type: jwt, issuer: '%s', keys: '%s/keys', audience: orders, algorithms: RS256, revocation: {on-store-failure: deny}}}\n"
 	    "routes: {a: {path: /a, service: a, auth: idp}}\n",
 	    played_port(stage.a), idp_issuer(idp), idp_issuer(idp));

@@ -69,13 +69,16 @@ is_from_b(const struct http_reply *reply)
 	return from != NULL && strcmp(from, "b") == 0;
 }
 
+/* Half of them at each, but for chance: fewer than 15 of 100 once in 10^12. */
 static void
 each_service_has_its_share(void)
 {
+	enum { USERS = 100 };
+
 	EACH_FRONT(&stage, front) {
 		unsigned by_b = 0, drawn = 0;
 
-		for (int user = 0; user < 40; user++) {
+		for (int user = 0; user < USERS; user++) {
 			char header[32];
 			bool is_b;
 
@@ -86,8 +89,8 @@ each_service_has_its_share(void)
 			drawn += is_from_b(get(front, "/drawn/x"));
 			CHECK(front, is_from_b(get(front, "/none/x")));
 		}
-		CHECK(front, by_b > 5 && by_b < 35);
-		CHECK(front, drawn > 5 && drawn < 35);
+		CHECK(front, by_b > USERS * 15 / 100 && by_b < USERS * 85 / 100);
+		CHECK(front, drawn > USERS * 15 / 100 && drawn < USERS * 85 / 100);
 	}
 }
 

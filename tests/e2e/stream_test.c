@@ -98,7 +98,7 @@ init(void)
 {
 	stage_play(&stage, parts, NULL);
 	stage_serve(&stage,
-	    "services: {a: {targets: [\"http://127.0.0.1:%d\"], response-timeout: 60s}}\n"
+	    "services:\n  a: {targets: [\"http://127.0.0.1:%d\"], response-timeout: 60s}\n"
 	    "routes: {all: {path: /*, service: a}}\n",
 	    played_port(stage.a));
 	return 0;

@@ -35,7 +35,7 @@ write_config(const char *top, const char *greeting)
 {
 	bed_write_config(&bed,
 	    "%s"
-	    "services: {a: http://127.0.0.1:%d}\n"
+	    "services:\n  a: http://127.0.0.1:%d\n"
 	    "routes:\n"
 	    "  hello: {path: /hello, respond: {status: 200, body: %s, content-type: text/plain}}\n"
 	    "  a: {path: /*, service: a}\n",

@@ -319,16 +319,18 @@ static void
 the_log_says_how_long_connecting_took(void)
 {
 	EACH_FRONT(&stage, front) {
-		double took = -1;
+		double took = -1, bound = 0;
 
 		for (int i = 0; took < 0 && i < 100; i++) {
+			int64_t begun = bed_now_ms();
 			char *line = bed_log_line(&stage.bed, get(front, "/storm/closing")->id);
 			const char *at = line == NULL ? NULL : strstr(line, "\"connect_ms\":");
 
 			took = at == NULL ? -1 : strtod(at + strlen("\"connect_ms\":"), NULL);
+			bound = (double)(bed_now_ms() - begun + 1);
 			free(line);
 		}
-		CHECK(front, took > 0 && took < 1000);
+		CHECK(front, took > 0 && took <= bound);
 	}
 }
 

@@ -39,7 +39,7 @@ static void
 write_config(const char *more)
 {
 	bed_write_config(&bed,
-	    "services: {a: http://127.0.0.1:%d, gone: http://127.0.0.1:%d}\n"
+	    "services:\n  a: http://127.0.0.1:%d\n  gone: http://127.0.0.1:%d\n"
 	    "defaults: {timeout: 20s, response: {headers: {set: {X-Set: \"{ip}\"}}}}\n"
 	    "routes:\n"
 	    "  a: {path: /a/*, service: a, strip-prefix: /a, request: {headers: {set: {X-Path: \"{path}\"}, remove: [X-Debug]}}}\n"

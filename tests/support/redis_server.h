@@ -41,8 +41,8 @@ const char *redis_server_folder(const struct redis_server *server);
 const char *redis_server_do(struct redis_server *server, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same, again and again, until the reply has that text. */
 void redis_server_until(struct redis_server *server, const char *command, const char *text);
-/* Sends it and does not wait for the reply; the descriptor. */
-int redis_server_send(struct redis_server *server, const char *command);
+/* Sends what keeps it from answering anybody, and returns as soon as it is at it; the descriptor. */
+int redis_server_occupy(struct redis_server *server, const char *command);
 
 /* Three nodes, each with a third of the slots. */
 void redis_cluster_start(struct redis_server *nodes[REDIS_CLUSTER_NODES]);

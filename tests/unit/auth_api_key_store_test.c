@@ -14,7 +14,7 @@ static struct fg_redis *own; /* of the gateway, for whoever else keeps something
 static const char yaml[] =
     "version: 1\n"
     "log: {access: {path: \"off\"}}\n"
-    "store: {url: 'redis://127.0.0.1:9', deadline: 5s}\n"
+    "store: {url: 'redis://127.0.0.1:9', deadline: 10s, connect-timeout: 60s}\n"
     "services: {a: 'http://127.0.0.1:9'}\n"
     "auth:\n"
     "  plain: {type: api-key, keys: store, forward: {X-Plan: plan}}\n"

@@ -441,7 +441,7 @@ no_other_request_is_sent_twice(void)
 		}
 	/* Closed long enough ago to be noticed: nothing has been sent, so another connection is right. */
 	CU_ASSERT_EQUAL(ask(&scene, "GET", "/last"), FG_OK);
-	for (int i = 0; i < 2000 && service_open(scene.service) > 0; i++)
+	for (int i = 0; i < 60000 && service_open(scene.service) > 0; i++)
 		poll(NULL, 0, 1);
 	CU_ASSERT_EQUAL(service_open(scene.service), 0);
 	CU_ASSERT_EQUAL(ask_status(&scene, "POST", "/"), 200);

@@ -47,7 +47,8 @@ set_up(void)
 	    "  poor: {targets: [\"http://127.0.0.1:%d\"], hedge: {after: 1ms, budget: 0%%}}\n"
 	    "  narrow: {targets: [\"http://127.0.0.1:%d\"], hedge: 1ms, max-in-flight: 1}\n"
 	    "  without: {targets: [\"http://127.0.0.1:%d\", \"http://127.0.0.1:%d\"]}\n"
-	    "  mixed: {targets: [{url: \"http://127.0.0.1:%d\", weight: 1000}, \"http://127.0.0.1:%d\"], hedge: {at-least: 1ms}}\n"
+	    "  mixed: {targets: [{url: \"http://127.0.0.1:%d\", weight: 1000}, \"http://127.0.0.1:%d\"], hedge: {at-least: 1ms},\n"
+	    "    connect-timeout: 60s}\n"
 	    "defaults: {timeout: 80ms}\n"
 	    "routes:\n"
 	    "  fixed: {path: /fixed, service: fixed}\n"
@@ -100,12 +101,23 @@ hedges_of(const char *method, const char *service, const char *length)
 	return state->hedges - before;
 }
 
+/* Whether it makes one. On a machine that stands still for all of a request's time there is none left for it: then again. */
+static bool
+is_hedged(const char *method, const char *service)
+{
+	uint64_t hedges = 0;
+
+	for (int tries = 0; tries < 10 && hedges == 0; tries++)
+		hedges = hedges_of(method, service, "0");
+	return hedges == 1;
+}
+
 static void
 safe_methods_without_a_body(void)
 {
-	CU_ASSERT_EQUAL(hedges_of("GET", "fixed", "0"), 1);
-	CU_ASSERT_EQUAL(hedges_of("HEAD", "fixed", "0"), 1);
-	CU_ASSERT_EQUAL(hedges_of("OPTIONS", "fixed", "0"), 1);
+	CU_ASSERT(is_hedged("GET", "fixed"));
+	CU_ASSERT(is_hedged("HEAD", "fixed"));
+	CU_ASSERT(is_hedged("OPTIONS", "fixed"));
 	CU_ASSERT_EQUAL(hedges_of("GET", "fixed", "6"), 0);
 	CU_ASSERT_EQUAL(hedges_of("POST", "fixed", "6"), 0);
 	CU_ASSERT_EQUAL(hedges_of("PUT", "fixed", "6"), 0);
@@ -121,7 +133,7 @@ only_what_is_known_tells_when(void)
 	CU_ASSERT_EQUAL(hedges_of("GET", "usual", "0"), 0);
 	for (int i = 0; i < 32; i++)
 		fg_latency_add(&service->state->latency, 95, 100, 1);
-	CU_ASSERT_EQUAL(hedges_of("GET", "usual", "0"), 1);
+	CU_ASSERT(is_hedged("GET", "usual"));
 	/* Later than the request has time. */
 	for (int i = 0; i < 4096; i++)
 		fg_latency_add(&service->state->latency, 95, FG_US_PER_S, 1);
@@ -154,8 +166,14 @@ no_other_target(void)
 	CU_ASSERT_EQUAL(hedges_of("GET", "fixed", "0"), 0);
 	CU_ASSERT_EQUAL(service->targets[0].state->requests, requests + 1);
 	service->targets[1].state->drained = 0;
-	CU_ASSERT_EQUAL(hedges_of("GET", "fixed", "0"), 1);
-	CU_ASSERT_EQUAL(service->targets[0].state->requests, requests + 2);
+	CU_ASSERT(is_hedged("GET", "fixed"));
+	CU_ASSERT(service->targets[0].state->requests >= requests + 2);
+}
+
+static uint64_t
+failures_of(const struct fg_service *service)
+{
+	return service->targets[0].state->failures + service->targets[1].state->failures;
 }
 
 /* Cancelled or out of time, neither tells a breaker more than that the first gave no answer. */
@@ -163,10 +181,14 @@ static void
 the_second_is_not_judged(void)
 {
 	const struct fg_service *service = service_of("fixed");
-	uint64_t failures = service->targets[0].state->failures + service->targets[1].state->failures;
+	uint64_t hedges = 0, failures = 0;
 
-	CU_ASSERT_EQUAL(hedges_of("GET", "fixed", "0"), 1);
-	CU_ASSERT_EQUAL(service->targets[0].state->failures + service->targets[1].state->failures, failures + 1);
+	for (int tries = 0; tries < 10 && hedges == 0; tries++) {
+		failures = failures_of(service);
+		hedges = hedges_of("GET", "fixed", "0");
+	}
+	CU_ASSERT_EQUAL(hedges, 1);
+	CU_ASSERT_EQUAL(failures_of(service), failures + 1);
 }
 
 static void *
@@ -202,6 +224,8 @@ what_was_overtaken_is_learnt_from(void)
 	fg_exchange_start(scene_begin());
 	while (scene.front.ends == 0)
 		fg_loop_turn(scene.loop, true);
+	/* Where nobody has asked it, nobody will. */
+	shutdown(lively, SHUT_RDWR);
 	pthread_join(thread, NULL);
 	CU_ASSERT(answered);
 	CU_ASSERT_EQUAL(scene.front.status, 204);

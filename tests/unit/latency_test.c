@@ -141,7 +141,8 @@ workers_share_it(void)
 	for (int i = 0; i < FG_LATENCY_BUCKETS; i++)
 		sum += latency.buckets[i];
 	CU_ASSERT_EQUAL(latency.added, WORKERS * EACH);
-	CU_ASSERT(sum > 1000 && sum < 10000);
+	/* Between a sixteenth and all of what is remembered: each of the four may have been about to halve. */
+	CU_ASSERT(sum > 200 && sum < 10000);
 	CU_ASSERT(is_about(fg_latency_get(&latency), 95 MS));
 }
 

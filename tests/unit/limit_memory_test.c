@@ -33,15 +33,22 @@ make(enum fg_limit_algorithm algorithm, int64_t count)
 	return limit;
 }
 
+static uint64_t
+mix(uint64_t n)
+{
+	n = (n ^ n >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	n = (n ^ n >> 27) * UINT64_C(0x94d049bb133111eb);
+	return n ^ n >> 31;
+}
+
+/* Spread like the hashes that keys are, in both halves: whatever secret is drawn, their places are as good as drawn too. */
 static struct fg_limit_ask
 ask_of(const struct fg_limit *limit, uint64_t who)
 {
 	struct fg_limit_ask ask = {.limit = limit, .cost = 1};
 
-	/* Spread like the hashes that keys are. */
-	ask.key.v[0] = who * UINT64_C(0x9e3779b97f4a7c15);
-	ask.key.v[0] ^= ask.key.v[0] >> 29;
-	ask.key.v[1] = who;
+	ask.key.v[0] = mix(2 * who * UINT64_C(0x9e3779b97f4a7c15));
+	ask.key.v[1] = mix((2 * who + 1) * UINT64_C(0x9e3779b97f4a7c15));
 	return ask;
 }
 
@@ -195,10 +202,14 @@ the_nearest_to_its_expiry_gives_way(void)
 	fg_shared_close(&shared, false);
 }
 
-/* Of every size that may be said: half as many keys find their places, twice as many do not. */
+/*
+ * Of every size that may be said: half as many keys find their places, but for one in a hundred, twice as many do not. A few
+ * more in the smallest, where each stripe has 16 places and chance gives it 8 keys: 0.4 on the average, 25 once in 10^10.
+ */
 static void
 as_many_keys_as_are_said(void)
 {
+	enum { FEW = 14 };
 	static const size_t sizes[] = {FG_MIN_LIMIT_KEYS, 1025, 65536, 1000000};
 	struct fg_limit limit = make(FG_LIMIT_FIXED_WINDOW, 1);
 
@@ -209,19 +220,20 @@ as_many_keys_as_are_said(void)
 
 			CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
 			if (who == sizes[i] / 2)
-				CU_ASSERT(fg_limit_memory_take_evictions(&memory) <= sizes[i] / 100);
+				CU_ASSERT(fg_limit_memory_take_evictions(&memory) <= sizes[i] / 100 + FEW);
 		}
 		CU_ASSERT(fg_limit_memory_take_evictions(&memory) >= sizes[i] / 2);
 		fg_shared_close(&shared, false);
 	}
 }
 
-/* Keys that whoever knows the configuration can find, all beside somebody's own: the few of them must not push that one out. */
-static void
-nobody_chooses_who_gives_way(void)
+/* Whether 64 keys that differ in a pattern push out the one that they are all beside, or each other. */
+static bool
+neighbours_push_out(void)
 {
 	struct fg_limit limit = make(FG_LIMIT_FIXED_WINDOW, 1), longer = limit;
 	struct fg_limit_ask victim = ask_of(&limit, 1);
+	bool pushed;
 
 	longer.period *= 2;
 	make_memory(65536);
@@ -233,9 +245,23 @@ nobody_chooses_who_gives_way(void)
 		ask.key.v[1] += i;
 		CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
 	}
-	CU_ASSERT(!fg_limit_memory_peek(&memory, &victim, 1, START));
-	CU_ASSERT_EQUAL(fg_limit_memory_take_evictions(&memory), 0);
+	pushed = fg_limit_memory_peek(&memory, &victim, 1, START) || fg_limit_memory_take_evictions(&memory) > 0;
 	fg_shared_close(&shared, false);
+	return pushed;
+}
+
+/*
+ * Keys that whoever knows the configuration can find, all beside somebody's own: the few of them must not push that one out.
+ * One secret in a million is one with which they would: not twice among three.
+ */
+static void
+nobody_chooses_who_gives_way(void)
+{
+	int pushed = 0;
+
+	for (int i = 0; i < 3; i++)
+		pushed += neighbours_push_out();
+	CU_ASSERT(pushed <= 1);
 }
 
 /* Logs of sliding windows have places of their own. */
@@ -313,16 +339,19 @@ what_is_refused_is_no_longer_when_the_clock_is_set_back(void)
 	fg_shared_close(&shared, false);
 }
 
-/* While there are free places, what is refused for long leaves alone what is refused for a moment. */
+/*
+ * While there are free places, what is refused for long leaves alone what is refused for a moment. One place in 32
+ * is taken, so that 17 keys never come to share 16 of them: once in 10^15.
+ */
 static void
 what_is_refused_takes_free_places_first(void)
 {
 	struct fg_limit limit = make(FG_LIMIT_TOKEN_BUCKET, 10);
 	struct fg_clock now = clock_at(0, 0);
-	enum { KEYS = 512 };
+	enum { KEYS = 2048 };
 	unsigned kept = 0;
 
-	make_memory(8 * KEYS);
+	make_memory(32 * KEYS);
 	for (uint64_t who = 1; who <= KEYS; who++) {
 		struct fg_limit_ask ask = ask_of(&limit, who);
 

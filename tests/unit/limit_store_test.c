@@ -194,7 +194,8 @@ keep_some(struct held *held, const struct pair *pair)
 	}
 }
 
-static void
+/* Whether both say the same of it. */
+static bool
 change_one(struct held *held, fg_usec now)
 {
 	size_t which = draw(held->count);
@@ -203,61 +204,81 @@ change_one(struct held *held, fg_usec now)
 	if (in_memory.limit->algorithm == FG_LIMIT_CONCURRENCY && draw(2) == 0) {
 		fg_limit_memory_renew(&memory, &in_memory, 1, now);
 		CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_RENEW, &in_redis, 1, now), FG_OK);
-		CU_ASSERT_EQUAL(in_memory.hold, in_redis.hold);
 		held->asks[which] = in_memory;
-		return;
+		return in_memory.hold == in_redis.hold;
 	}
 	fg_limit_memory_give(&memory, &in_memory, 1, now);
 	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_GIVE, &in_redis, 1, now), FG_OK);
 	held->asks[which] = held->asks[--held->count];
+	return true;
+}
+
+/* All that is drawn in it is drawn from its number. How many were refused, how many allowed. False: the stores differ. */
+static bool
+play_round(unsigned round, const struct fg_zone *zone, unsigned taken[2])
+{
+	fg_usec now = START + (fg_usec)round * 1000 * DAY / 26;
+	struct held held = {.count = 0};
+	struct fg_limit limits[LIMITS];
+
+	seed = round;
+	make_limits(limits, zone);
+	for (unsigned step = 0; step < 1300; step++) {
+		struct pair pair;
+
+		/* Never back: keys of Redis expire by real time, and what has expired does not come back. */
+		now += draw(60) == 0 ? (fg_usec)draw((uint64_t)DAY) : (fg_usec)draw(S / 2);
+		if (held.count > 0 && draw(4) == 0 && !change_one(&held, now))
+			return false;
+		draw_asks(&pair, limits);
+		if (draw(5) == 0) {
+			(void)fg_limit_memory_peek(&memory, pair.memory, pair.count, now);
+			CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_PEEK, pair.redis, pair.count, now), FG_OK);
+		} else {
+			bool was = fg_limit_memory_take(&memory, pair.memory, pair.count, now);
+
+			CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, pair.redis, pair.count, now), FG_OK);
+			if (was != fg_limit_all_allowed(pair.redis, pair.count))
+				return false;
+			taken[was]++;
+			if (was)
+				keep_some(&held, &pair);
+		}
+		if (!same(&pair))
+			return false;
+	}
+	return true;
 }
 
 static void
+begin_anew(void)
+{
+	redis_server_do(server, "FLUSHALL");
+	fg_shared_close(&shared, false);
+	CU_ASSERT_FATAL(fg_shared_create(&shared, NULL, &fg_limit_memory_kind, fg_limit_memory_size(4096)) == FG_OK);
+	fg_limit_memory_init(&memory, shared.p);
+}
+
+/*
+ * Keys of Redis end by real time, some of them after a quarter of a second: where the machine has stood still for longer, Redis
+ * has forgotten more than it should. Such a round is played again; what differs for another reason differs each time.
+ */
+static void
 both_stores_say_the_same(void)
 {
-	const struct fg_zone *zone;
-	struct fg_limit limits[LIMITS];
-	unsigned refused = 0, allowed = 0;
+	const struct fg_zone *zone = fg_zone_load(FG_STR("Asia/Kathmandu"), START, &scene.arena);
+	unsigned taken[2] = {0};
 
-	zone = fg_zone_load(FG_STR("Asia/Kathmandu"), START, &scene.arena);
 	CU_ASSERT_FATAL(zone != NULL);
 	for (unsigned round = 1; round < 26; round++) {
-		fg_usec now = START + (fg_usec)round * 1000 * DAY / 26;
-		struct held held = {.count = 0};
-
-		seed = round;
-		make_limits(limits, zone);
-		for (unsigned step = 0; step < 1300; step++) {
-			struct pair pair;
-
-			/* Never back: keys of Redis expire by real time, and what has expired does not come back. */
-			now += draw(60) == 0 ? (fg_usec)draw((uint64_t)DAY) : (fg_usec)draw(S / 2);
-			if (held.count > 0 && draw(4) == 0)
-				change_one(&held, now);
-			draw_asks(&pair, limits);
-			if (draw(5) == 0) {
-				(void)fg_limit_memory_peek(&memory, pair.memory, pair.count, now);
-				CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_PEEK, pair.redis, pair.count, now), FG_OK);
-			} else {
-				bool was = fg_limit_memory_take(&memory, pair.memory, pair.count, now);
-
-				CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, pair.redis, pair.count, now), FG_OK);
-				CU_ASSERT_EQUAL(was, fg_limit_all_allowed(pair.redis, pair.count));
-				*(was ? &allowed : &refused) += 1;
-				if (was)
-					keep_some(&held, &pair);
-			}
-			if (!same(&pair))
-				CU_FAIL_FATAL("the stores differ");
+		for (int tries = 1; !play_round(round, zone, taken); tries++) {
+			CU_ASSERT_FATAL(tries < 10);
+			begin_anew();
 		}
-		redis_server_do(server, "FLUSHALL");
-		fg_shared_close(&shared, false);
-		CU_ASSERT_FATAL(fg_shared_create(&shared, NULL, &fg_limit_memory_kind, fg_limit_memory_size(4096)) == FG_OK);
-		fg_limit_memory_init(&memory, shared.p);
+		begin_anew();
 	}
 	/* Both happen often: otherwise nothing was compared. */
-	CU_ASSERT(allowed > 1000);
-	CU_ASSERT(refused > 1000);
+	CU_ASSERT(taken[0] > 1000 && taken[1] > 1000);
 }
 
 /*
@@ -315,7 +336,7 @@ clocks_that_jump(void)
 static void
 a_record_expires_by_itself(void)
 {
-	struct fg_limit limit = {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 10, .period = 10 * S, .burst = 10};
+	struct fg_limit limit = {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 10, .period = 10000 * S, .burst = 10};
 	struct fg_limit_ask ask = {.limit = &limit, .cost = 5};
 	char name[FG_LIMIT_NAME_BYTES];
 	const char *reply;
@@ -327,7 +348,7 @@ a_record_expires_by_itself(void)
 	CU_ASSERT_EQUAL(fg_limit_redis_name(name, &ask.key, false), 14);
 	reply = redis_server_do(server, "EVAL \"local k = redis.call('KEYS', 'fg:*') return redis.call('PTTL', k[1])\" 0");
 	ttl = strtol(reply + 1, NULL, 10);
-	CU_ASSERT(ttl > 4000 && ttl <= 5001);
+	CU_ASSERT(ttl > 4900000 && ttl <= 5000001);
 	/* A whole number of microseconds is kept as a number: 16 bytes. */
 	reply = redis_server_do(server, "EVAL \"local k = redis.call('KEYS', 'fg:*') return redis.call('OBJECT', 'ENCODING', k[1])\" 0");
 	CU_ASSERT(strstr(reply, "int") != NULL);
@@ -463,7 +484,8 @@ hosts_hear_of_each_other(void)
 	struct fg_shared other_shared;
 	struct fg_limit_memory other;
 	struct fg_limit_hosts hosts;
-	struct fg_limit limit = {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1, .period = 3600 * S};
+	/* By the real clock: nothing that begins anew at a full hour. */
+	struct fg_limit limit = {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 1, .period = 3600 * S, .burst = 1};
 	struct fg_limit_ask ask = {.limit = &limit, .cost = 1};
 	struct told told = {false, FG_OK};
 	const struct fg_clock now = {.wall = START};
@@ -526,7 +548,8 @@ all_or_nothing_in_a_cluster(void)
 	struct redis_server *nodes[REDIS_CLUSTER_NODES];
 	struct redis_scene there;
 	struct fg_limit_redis *cluster;
-	struct fg_limit wide = {.algorithm = FG_LIMIT_FIXED_WINDOW, .count = 1000, .period = 3600 * S};
+	/* By the real clock, which gives back one in hours, and none at a full hour. */
+	struct fg_limit wide = {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 1000, .period = 360 * DAY, .burst = 1000};
 	struct fg_limit narrow = {.algorithm = FG_LIMIT_TOKEN_BUCKET, .count = 10, .period = 3600 * S, .burst = 10};
 	struct fg_limit_ask asks[6];
 	unsigned allowed = 0;

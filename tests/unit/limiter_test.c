@@ -45,7 +45,7 @@ open_gateway(void)
 
 	snprintf(text, sizeof(text),
 	    "version: 1\n"
-	    "store: {url: \"redis://127.0.0.1:%d/0\", deadline: 5s}\n"
+	    "store: {url: \"redis://127.0.0.1:%d/0\", deadline: 10s, connect-timeout: 60s}\n"
 	    "limits:\n  once: {concurrency: 1, lease: 1h}\n  rate: {rate: 2/1h}\n"
 	    "routes: {a: {path: /a, limits: [once, rate], respond: {status: 204}}}\n",
 	    redis_server_port(server));

@@ -256,10 +256,7 @@ busy(void)
 	redis_server_do(redis_suite_server, "CONFIG SET busy-reply-threshold 1");
 	redis_scene_open_served(&scene);
 	redis_scene_recover(&scene);
-	fd = redis_server_send(redis_suite_server, "EVAL \"while true do end\" 0");
-	/* Until it has begun, queries are still carried out. */
-	while (redis_ask(&scene, "SET any 1").err == FG_OK)
-		continue;
+	fd = redis_server_occupy(redis_suite_server, "EVAL \"while true do end\" 0");
 	redis_scene_until_open(&scene, FG_ERR_STORE_NOT_READY);
 	CU_ASSERT_EQUAL(redis_scene_logged(&scene, "detail=\"BUSY"), 1);
 	redis_server_do(redis_suite_server, "SCRIPT KILL");

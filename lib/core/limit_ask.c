@@ -1,5 +1,6 @@
 /* What a limit comes to for one request: which numbers hold, whose record it is, what it costs. */
 #include "core/exchange.h"
+#include "core/identity.h"
 #include "core/limit_policy.h"
 
 void
@@ -87,14 +88,30 @@ cost_of(const struct fg_limit_policy *policy, struct fg_exchange *x)
 	return !fg_str_to_u64(text, &cost) || cost > FG_LIMIT_MAX_COUNT ? FG_LIMIT_MAX_COUNT + 1 : (int64_t)cost;
 }
 
+/* Of a claim that is a list, any of its elements. */
+static bool
+has_value(const struct fg_var *var, struct fg_exchange *x, struct fg_str wanted)
+{
+	struct fg_claim_values values;
+	struct fg_str value;
+
+	if (var->kind != FG_VAR_CLAIM)
+		return fg_var_get(var, x, &value) && fg_str_eq(value, wanted);
+	if (!fg_identity_claim(x->identity, var->name, &x->arena, &values))
+		return false;
+	for (size_t i = 0; i < values.count; i++)
+		if (fg_str_eq(values.v[i], wanted))
+			return true;
+	return false;
+}
+
 static const struct fg_limit_override *
 find_override(const struct fg_limit_policy *policy, struct fg_exchange *x)
 {
 	for (size_t i = 0; i < policy->override_count; i++) {
 		const struct fg_limit_override *override = &policy->overrides[i];
-		struct fg_str value;
 
-		if (fg_var_get(&override->var, x, &value) && fg_str_eq(value, override->value))
+		if (has_value(&override->var, x, override->value))
 			return override;
 	}
 	return NULL;
@@ -109,7 +126,7 @@ fg_limit_policy_ask(const struct fg_limit_policy *policy, struct fg_exchange *x,
 
 	make_parts(policy, x, parts, by);
 	*ask = (struct fg_limit_ask){.limit = override != NULL ? &override->limit : &policy->limit, .is_observed = policy->is_observed};
-	ask->cost = ask->limit->algorithm == FG_LIMIT_CONCURRENCY ? 1 : cost_of(policy, x);
+	ask->cost = cost_of(policy, x);
 	fg_limit_key_make(&ask->key, override != NULL ? override->id : policy->id, parts, policy->by_count,
 	    with_tag, &x->arena);
 }

@@ -89,6 +89,12 @@ parse_cost(struct fg_conf *conf, const struct fg_conf_node *node, const struct f
 		policy->cost = cost > FG_LIMIT_MAX_COUNT ? 1 : (int64_t)cost;
 		return;
 	}
+	/* No variable begins so; a number was meant. */
+	if (text.len > 0 && strchr("0123456789+-.", text.p[0]) != NULL) {
+		fg_conf_error(conf, node, "expected a whole number or a request variable, found " FG_STR_FMT,
+		    FG_STR_ARG(fg_conf_quote(conf, text)));
+		return;
+	}
 	var = FG_ARENA_NEW(conf->arena, struct fg_var);
 	policy->cost_var = var;
 	fg_value_parse_var(conf, node, key, var);
@@ -189,6 +195,40 @@ finish_limit(struct fg_conf *conf, const struct fg_conf_node *at, const struct f
 		    is_bucket(limit) ? "the burst" : "the count");
 }
 
+static bool
+has_burst(const struct fg_limit_policy *policy)
+{
+	return policy->concurrency == 0 && is_bucket(&policy->limit);
+}
+
+static bool
+is_rate_given(const struct override_value *value)
+{
+	return value->limit.count != 0 || value->limit.period != 0;
+}
+
+/* The rate is then the limit's. */
+static bool
+is_burst_alone(const struct fg_limit_policy *policy, const struct override_value *value)
+{
+	return has_burst(policy) && value->limit.burst > 0 && value->concurrency == 0 && !is_rate_given(value);
+}
+
+static void
+take_rate(struct fg_limit *limit, const struct fg_limit *from)
+{
+	limit->count = from->count;
+	limit->period = from->period;
+}
+
+static bool
+gives_what_the_limit_does(const struct fg_limit_policy *policy, const struct override_value *value)
+{
+	if (policy->concurrency > 0)
+		return value->concurrency > 0 && !is_rate_given(value);
+	return value->concurrency == 0 && (is_rate_given(value) || is_burst_alone(policy, value));
+}
+
 static void
 finish_overrides(struct fg_conf *conf, const struct fg_conf_node *node, struct draft *draft)
 {
@@ -207,9 +247,14 @@ finish_overrides(struct fg_conf *conf, const struct fg_conf_node *node, struct d
 			*override = (struct fg_limit_override){.var = draft->groups[i].var, .value = value->value, .limit = value->limit};
 			if (value->limit.count == BROKEN)
 				continue;
-			if ((value->concurrency > 0) != (policy->concurrency > 0) || (value->concurrency > 0 && value->limit.count > 0))
+			if (is_burst_alone(policy, value))
+				take_rate(&override->limit, &policy->limit);
+			if (!gives_what_the_limit_does(policy, value))
 				fg_conf_error(conf, at, "the value " FG_STR_FMT " has to give a %s as the limit does",
 				    FG_STR_ARG(fg_conf_quote(conf, value->value)), policy->concurrency > 0 ? "concurrency" : "rate");
+			else if (value->limit.burst > 0 && !has_burst(policy))
+				fg_conf_error(conf, at, "the value " FG_STR_FMT " gives a burst, which goes with algorithm: token-bucket alone",
+				    FG_STR_ARG(fg_conf_quote(conf, value->value)));
 			else
 				finish_limit(conf, at, policy, &override->limit, value->concurrency);
 			fg_limit_id(override->id, policy->policy.name, &override->limit);
@@ -225,7 +270,7 @@ check_fitting(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 		const char *key, *wants;
 		bool fits;
 	} rows[] = {
-	    {"burst", "algorithm: token-bucket", policy->concurrency == 0 && policy->limit.algorithm == FG_LIMIT_TOKEN_BUCKET},
+	    {"burst", "algorithm: token-bucket", has_burst(policy)},
 	    {"timezone", "algorithm: fixed-window", policy->concurrency == 0 && policy->limit.algorithm == FG_LIMIT_FIXED_WINDOW},
 	    {"algorithm", "a rate", policy->concurrency == 0},
 	    {"lease", "concurrency", policy->concurrency > 0},
@@ -242,7 +287,7 @@ fg_limit_policy_check(struct fg_conf *conf, const struct fg_conf_node *node, con
 	static const struct fg_var by_ip = {.kind = FG_VAR_IP};
 	struct draft *draft = out;
 	struct fg_limit_policy *policy = &draft->policy;
-	bool has_rate = fg_conf_get(node, "rate") != NULL;
+	const struct fg_conf_node *rate = fg_conf_get(node, "rate"), *by = fg_conf_get(node, "by");
 	size_t before = conf->mistake_count;
 	struct fg_clock clock;
 
@@ -250,11 +295,14 @@ fg_limit_policy_check(struct fg_conf *conf, const struct fg_conf_node *node, con
 	/* Something else than a map: that is said. */
 	if (node->kind != FG_CONF_NODE_MAP)
 		return;
+	/* Nothing in common could mean all together. */
+	if (by != NULL && by->kind == FG_CONF_NODE_LIST && by->count == 0)
+		fg_conf_error(conf, by, "is empty; all requests together are counted by: route, each client by itself by: ip");
 	if (policy->by_count == 0) {
 		policy->by = &by_ip;
 		policy->by_count = 1;
 	}
-	if (has_rate == (fg_conf_get(node, "concurrency") != NULL))
+	if ((rate != NULL) == (fg_conf_get(node, "concurrency") != NULL))
 		fg_conf_error_at_name(conf, node, "needs rate or concurrency, one of them");
 	check_fitting(conf, node, policy);
 	if (!fg_str_eq(policy->timezone, FG_STR("UTC"))) {
@@ -264,9 +312,10 @@ fg_limit_policy_check(struct fg_conf *conf, const struct fg_conf_node *node, con
 			fg_conf_error(conf, fg_conf_get(node, "timezone"), "this system knows no time zone " FG_STR_FMT,
 			    FG_STR_ARG(fg_conf_quote(conf, policy->timezone)));
 	}
-	if (conf->mistake_count > before || policy->limit.count == BROKEN || (!has_rate && policy->concurrency == 0))
+	if (conf->mistake_count > before || policy->limit.count == BROKEN || (rate != NULL && rate->is_broken) ||
+	    (rate == NULL && policy->concurrency == 0))
 		return;
-	finish_limit(conf, fg_conf_get(node, has_rate ? "rate" : "concurrency"), policy, &policy->limit, policy->concurrency);
+	finish_limit(conf, rate != NULL ? rate : fg_conf_get(node, "concurrency"), policy, &policy->limit, policy->concurrency);
 	fg_limit_id(policy->id, policy->policy.name, &policy->limit);
 	if (draft->group_count > 0 && conf->mistake_count == before)
 		finish_overrides(conf, node, draft);

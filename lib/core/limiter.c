@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "core/exchange.h"
 #include "core/limit_counts.h"
+#include "base/name_table.h"
 #include "limit/limit_memory.h"
 #include "limit/limit_redis.h"
 #include "redis/redis.h"
@@ -135,6 +136,8 @@ fg_limiter_new(struct fg_gateway *gw, void *shared, size_t policies)
 		shared = limiter->own.p;
 	}
 	fg_limit_memory_init(&limiter->memory, shared);
+	/* After a reload with another store nobody is refused by the word of the one before. */
+	limiter->memory.refuser = fg_name_hash(gw->config->store.text);
 	limiter->is_cluster = spec != NULL && spec->mode == FG_REDIS_CLUSTER;
 	if (gw->redis != NULL)
 		limiter->redis = fg_limit_redis_new(gw->redis, limiter->is_cluster);
@@ -216,7 +219,7 @@ conclude(struct fg_limit_job *job, bool allowed)
 	for (size_t i = 0; i < job->count; i++) {
 		struct fg_limit_ask *ask = &job->asks[i];
 
-		if (ask->limit->algorithm != FG_LIMIT_CONCURRENCY || !ask->result.allowed ||
+		if (ask->limit->algorithm != FG_LIMIT_CONCURRENCY || !ask->result.allowed || ask->cost == 0 ||
 		    (job->one[i].decided_by != FG_LIMIT_BY_STORE && job->one[i].decided_by != FG_LIMIT_BY_SHARE))
 			continue;
 		ask->hold = ask->result.hold;

@@ -120,6 +120,7 @@ fg_limit_memory_init(struct fg_limit_memory *memory, void *shared)
 	memory->top = &memory->shared->top;
 	memory->stripe_places = (unsigned)(memory->shared->keys / STRIPES);
 	memory->stripe_logs = memory->stripe_places / KEYS_PER_LOG;
+	memory->refuser = 0;
 }
 
 /* ---- locks */
@@ -429,7 +430,7 @@ block_key(const struct fg_limit_memory *memory, const struct fg_limit_key *key)
 {
 	struct fg_limit_key mixed = *key;
 
-	mixed.v[1] ^= (load(&memory->shared->blocks) + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	mixed.v[1] ^= (load(&memory->shared->blocks) + 1) * UINT64_C(0x9e3779b97f4a7c15) ^ memory->refuser;
 	return mixed;
 }
 

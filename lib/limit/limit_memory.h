@@ -18,6 +18,7 @@ struct fg_limit_memory {
 	struct fg_limit_shared *shared; /* borrowed */
 	struct fg_limit_top *top;       /* within it */
 	unsigned stripe_places, stripe_logs;
+	uint64_t refuser; /* the store whose refusals are meant, by a hash of its name; 0 until it is set */
 };
 
 extern const struct fg_shared_kind fg_limit_memory_kind;

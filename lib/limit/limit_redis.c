@@ -21,7 +21,8 @@ struct query {
 	struct fg_limit_redis *store;
 	struct fg_redis_query *sent;
 	enum fg_limit_op op;
-	struct fg_limit_ask *asks; /* the caller's */
+	struct fg_limit_ask *asks; /* the caller's; once it is late, those kept */
+	struct fg_limit_ask *kept; /* owned; NULL: the caller still waits */
 	size_t count, from, to;    /* the group that is asked: [from, to) of order */
 	unsigned repeats;          /* because Redis's clock showed another time than was thought */
 	uint8_t order[MOST_ASKS];
@@ -63,6 +64,7 @@ query_free(struct query *query)
 		query->store->queries = query->next;
 	if (query->next != NULL)
 		query->next->prev = query->prev;
+	free(query->kept);
 	free(query);
 }
 
@@ -148,7 +150,7 @@ read_reply(struct query *query, const struct fg_redis_reply *reply)
 	if (reply->type != FG_REDIS_STRING)
 		return FG_LIMIT_SCRIPT_GARBAGE;
 	answer = fg_limit_script_read(reply->str, query->asks, order, count, &now);
-	if (answer != FG_LIMIT_SCRIPT_GARBAGE && query->now == 0)
+	if (answer != FG_LIMIT_SCRIPT_GARBAGE && query->now == 0 && query->kept == NULL)
 		fg_limit_redis_suppose_time(query->store, now);
 	for (size_t i = 0; answer == FG_LIMIT_SCRIPT_DONE && i < count; i++) {
 		struct fg_limit_ask *ask = &query->asks[order[i]];
@@ -169,16 +171,16 @@ on_nothing(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
 	(void)reply;
 }
 
-/* What the groups before were charged. */
+/* What these were charged. */
 static void
-give_back(struct query *query)
+give_back(struct query *query, size_t from, size_t to)
 {
 	struct fg_limit_ask charged[MOST_ASKS];
 	size_t count = 0;
 
 	if (query->op != FG_LIMIT_TAKE)
 		return;
-	for (size_t i = 0; i < query->from; i++) {
+	for (size_t i = from; i < to; i++) {
 		struct fg_limit_ask *ask = &query->asks[query->order[i]];
 
 		if (!ask->reading.allowed)
@@ -209,6 +211,40 @@ ask_group(struct query *query)
 	send_group(query);
 }
 
+/* True: an enforced limit of the group refuses. */
+static bool
+is_refused(const struct query *query)
+{
+	for (size_t i = query->from; i < query->to; i++)
+		if (!query->asks[query->order[i]].reading.allowed && !query->asks[query->order[i]].is_observed)
+			return true;
+	return false;
+}
+
+/* It was decided without Redis, which has charged it all the same: a place would else be held until its lease ends. */
+static void
+on_late(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
+{
+	struct query *query = arg;
+
+	if (err == FG_OK && read_reply(query, reply) == FG_LIMIT_SCRIPT_DONE && !is_refused(query))
+		give_back(query, query->from, query->to);
+	query_free(query);
+}
+
+/* False: nothing will come. Otherwise the query lives on, with asks of its own. */
+static bool
+waits_on(struct query *query)
+{
+	if (query->op != FG_LIMIT_TAKE || !fg_redis_await_late(query->sent, on_late, query))
+		return false;
+	query->kept = malloc(query->count * sizeof(*query->kept));
+	FG_ASSERT(query->kept != NULL);
+	memcpy(query->kept, query->asks, query->count * sizeof(*query->kept));
+	query->asks = query->kept;
+	return true;
+}
+
 static void
 on_reply(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
 {
@@ -216,7 +252,6 @@ on_reply(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
 	fg_limit_redis_fn *fn = query->fn;
 	void *fn_arg = query->arg;
 	enum fg_limit_script_answer answer = FG_LIMIT_SCRIPT_DONE;
-	bool refused = false;
 
 	if (err == FG_OK)
 		answer = read_reply(query, reply);
@@ -227,16 +262,15 @@ on_reply(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
 	}
 	if (err == FG_OK && answer != FG_LIMIT_SCRIPT_DONE)
 		err = FG_ERR_STORE_ERROR;
-	for (size_t i = query->from; err == FG_OK && i < query->to; i++)
-		refused |= !query->asks[query->order[i]].reading.allowed && !query->asks[query->order[i]].is_observed;
-	if (err != FG_OK || refused) {
-		give_back(query);
+	if (err != FG_OK || is_refused(query)) {
+		give_back(query, 0, query->from);
 	} else if (query->to < query->count) {
 		query->from = query->to;
 		ask_group(query);
 		return;
 	}
-	query_free(query);
+	if (err != FG_ERR_STORE_TIMEOUT || !waits_on(query))
+		query_free(query);
 	fn(fn_arg, err);
 }
 

@@ -64,8 +64,8 @@ fg_limit_tell(const struct fg_limit *limit, const struct fg_limit_reading *readi
 	case FG_LIMIT_CONCURRENCY:
 		tell_used(limit->count, reading->x, result);
 		result->hold = reading->y;
-		/* When somebody else is done is not known. */
-		result->retry_after = reading->allowed ? 0 : FG_US_PER_S;
+		/* When somebody else is done is not known; what costs more than there is need not ask soon. */
+		result->retry_after = reading->allowed ? 0 : cost > limit->count ? limit->period : FG_US_PER_S;
 		break;
 	}
 	if (!reading->allowed && result->retry_after < 1)

@@ -107,9 +107,11 @@ fg_redis_query_on_reply(struct fg_redis_query *query, const struct fg_redis_repl
 	struct fg_redis *redis = query->redis;
 
 	FG_CHECK_MAGIC(query, FG_REDIS_QUERY_MAGIC);
-	if (query->fn == NULL) {
+	if (query->fn == NULL || query->is_late) {
 		redis->stats.late_replies++;
-		fg_redis_query_recycle(query);
+		redis->hears_late = true;
+		fg_redis_query_end(query, reply->type == FG_REDIS_ERROR ? fg_redis_query_classify(reply->str) : FG_OK, reply);
+		redis->hears_late = false;
 	} else if (query->is_own) {
 		fg_redis_query_end(query, reply->type == FG_REDIS_ERROR ? fg_redis_query_classify(reply->str) : FG_OK, reply);
 	} else if (reply->type != FG_REDIS_ERROR) {

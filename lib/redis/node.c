@@ -146,8 +146,10 @@ fg_redis_node_free(struct fg_redis_node *node)
 void
 fg_redis_node_submit(struct fg_redis_node *node, struct fg_redis_query *query)
 {
+	bool is_heard = node->redis->hears_late && node->conn.state == FG_REDIS_READY;
+
 	query->node = node;
-	if (node->breaker.state != FG_REDIS_CLOSED) {
+	if (node->breaker.state != FG_REDIS_CLOSED && !is_heard) {
 		fg_redis_query_fail_later(query, FG_ERR_STORE_UNAVAILABLE);
 	} else if (node->conn.state != FG_REDIS_READY) {
 		query->state = FG_REDIS_Q_WAITING;

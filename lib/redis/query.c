@@ -241,7 +241,7 @@ tell(struct fg_redis_query *query, enum fg_err err, const struct fg_redis_reply 
 
 	query->fn = NULL;
 	fg_redis_list_remove(&query->due);
-	if (!query->is_own) {
+	if (!query->is_own && !query->is_late) {
 		redis->stats.in_flight--;
 		if (err == FG_OK)
 			redis->stats.succeeded++;
@@ -336,11 +336,26 @@ fg_redis_cancel(struct fg_redis_query *query)
 	FG_ASSERT(query->fn != NULL && !query->is_own);
 	redis = query->redis;
 	query->fn = NULL;
+	if (query->is_late)
+		return;
 	redis->stats.cancelled++;
 	redis->stats.in_flight--;
 	fg_redis_list_remove(&query->due);
 	if (query->state != FG_REDIS_Q_SENT)
 		fg_redis_query_recycle(query);
+}
+
+bool
+fg_redis_await_late(struct fg_redis_query *query, fg_redis_fn *on_late, void *arg)
+{
+	FG_CHECK_MAGIC(query, FG_REDIS_QUERY_MAGIC);
+	FG_ASSERT(query->fn == NULL && !query->is_own && !query->is_late);
+	if (query->state != FG_REDIS_Q_SENT)
+		return false;
+	query->is_late = true;
+	query->fn = on_late;
+	query->arg = arg;
+	return true;
 }
 
 /* ---- time */

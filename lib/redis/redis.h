@@ -5,7 +5,8 @@
  *
  * A query's callback runs exactly once, from the loop, never inside the function that starts the query, unless
  * fg_redis_cancel() came first; then it never runs. What was sent may have been carried out even where the callback is
- * told of a failure: a query is sent again only when Redis said that it did nothing (NOSCRIPT, MOVED, ASK, TRYAGAIN).
+ * told of a failure (fg_redis_await_late() hears what became of it): a query is sent again only when Redis said that it did
+ * nothing (NOSCRIPT, MOVED, ASK, TRYAGAIN).
  *
  * What a callback is told (base/err.h):
  *
@@ -139,6 +140,13 @@ struct fg_redis_query *fg_redis_command(struct fg_redis *redis, struct fg_str ke
     fg_redis_fn *on_reply, void *arg);
 /* The callback does not run; a reply is dropped when it comes. What was sent stays sent. */
 void fg_redis_cancel(struct fg_redis_query *query);
+
+/*
+ * In the callback of a query that is told STORE_TIMEOUT: Redis may carry it out all the same. on_late runs once its reply has
+ * come, with what that is, or STORE_UNREACHABLE when the connection is lost first; fg_redis_cancel() prevents it. What on_late
+ * starts is sent even while the breaker is open: Redis has just answered. False: it was not sent, nothing will come.
+ */
+bool fg_redis_await_late(struct fg_redis_query *query, fg_redis_fn *on_late, void *arg);
 
 /* False: a query for this key (empty: any) would be told STORE_UNAVAILABLE, so that the caller can spare itself the wait. */
 bool fg_redis_is_available(const struct fg_redis *redis, struct fg_str key);

@@ -305,6 +305,7 @@ struct fg_redis_query {
 	bool sends_source; /* EVAL instead of EVALSHA */
 	bool asking;
 	bool was_put_off; /* by TRYAGAIN */
+	bool is_late;     /* was told so; fn waits for the reply all the same */
 	unsigned argc;
 	size_t tail_at;    /* of a script's bytes: where what EVAL and EVALSHA have in common begins */
 	struct fg_buf bytes; /* the command as it is sent; EVALSHA for a script */
@@ -380,6 +381,7 @@ struct fg_redis {
 	unsigned open_count;           /* queries that are not idle */
 	int depth;                     /* > 0: inside a callback */
 	bool is_closing;               /* no callback runs any more */
+	bool hears_late;               /* inside the callback of a late reply */
 	uint64_t draws;                /* random numbers drawn */
 	fg_usec complained_at;         /* an error that Redis gave to a query was last logged */
 	struct fg_redis_stats stats;

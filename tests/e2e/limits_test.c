@@ -48,6 +48,7 @@ init(void)
 	    "  priced: {rate: 10/1h, by: query:k, cost: query:cost}\n"
 	    "  absent: {rate: 1/1h, by: [query:none, query:k]}\n"
 	    "  once: {concurrency: 1, by: query:k, lease: %dms}\n"
+	    "  weighed: {concurrency: 3, by: query:k, cost: query:cost}\n"
 	    "routes:\n"
 	    "  three: {path: /three, limits: three, service: a}\n"
 	    "  own: {path: /own, limits: three, service: a}\n"
@@ -60,7 +61,9 @@ init(void)
 	    "  plans: {path: /plans, limits: plans, service: a}\n"
 	    "  priced: {path: /priced, limits: priced, service: a}\n"
 	    "  absent: {path: /absent, limits: absent, service: a}\n"
-	    "  held: {path: /held, limits: once, service: a}\n",
+	    "  held: {path: /held, limits: once, service: a}\n"
+	    "  weighed: {path: /held/weighed, limits: weighed, service: a}\n"
+	    "  beside: {path: /beside, limits: weighed, service: a}\n",
 	    played_port(stage.a), bed_noon_zone(), LEASE_MS);
 	return 0;
 }
@@ -374,6 +377,38 @@ a_place_is_given_back(void)
 	}
 }
 
+/* Two of three places are held by one request. */
+static void
+a_request_takes_the_places_that_it_costs(void)
+{
+	EACH_FRONT(&stage, front) {
+		const struct http_reply *reply;
+		struct http_conn conn;
+		char target[64];
+
+		turn(true);
+		gate_reset(&hold);
+		snprintf(target, sizeof(target), "/held/weighed?k=%u&cost=2", turn(false));
+		http_open(&conn, front, NULL);
+		CHECK(front, http_send_head(&conn, "GET", target, NULL, -1));
+		CHECK(front, gate_wait_waiting(&hold, 1));
+		reply = ask_for(front, "/beside?cost=1");
+		CHECK(front, reply->status == 200);
+		CHECK(front, http_header_is(reply, "RateLimit", "\"weighed\";r=0"));
+		CHECK(front, ask_for(front, "/beside?cost=0")->status == 200);
+		reply = ask_for(front, "/beside?cost=2");
+		CHECK(front, reply->status == 429);
+		CHECK(front, http_header_is(reply, "Retry-After", "1"));
+		/* Of what is never allowed nothing is said that would not hold. */
+		reply = ask_for(front, "/beside?cost=4");
+		CHECK(front, reply->status == 429);
+		CHECK(front, http_header_is(reply, "Retry-After", "30"));
+		gate_open(&hold, 1000);
+		CHECK(front, http_read(&conn)->status == 200);
+		http_close(&conn);
+	}
+}
+
 static void
 a_place_outlives_its_lease_while_it_is_held(void)
 {
@@ -418,6 +453,7 @@ suite_limits(void)
 	ADD_SCENE(suite, limits_are_shown_and_reset);
 	ADD_SCENE(suite, who_is_refused_most);
 	ADD_SCENE(suite, a_place_is_given_back);
+	ADD_SCENE(suite, a_request_takes_the_places_that_it_costs);
 	ADD_SCENE(suite, a_place_outlives_its_lease_while_it_is_held);
 	ADD_SCENE(suite, a_dead_worker_gives_back);
 }

@@ -28,8 +28,9 @@ what_is_written_is_read(void)
 	    "  c: {rate: 7/month, by: [claim:tenant, \"header:X-A\"], algorithm: fixed-window, timezone: Europe/Berlin}\n"
 	    "  d: {concurrency: 10, lease: 1m, on-store-failure: deny, mode: observe, headers: both}\n"
 	    "  e: {rate: 5/1h, cost: query:n, overrides: {claim:plan: {gold: 50/1h}, consumer: {bob: {rate: 9/1h, burst: 2}}}}\n"
+	    "  g: {rate: 5/1h, burst: 9, overrides: {consumer: {bob: {burst: 3}}}}\n"
 	    "  f: {rate: 5/1d, cost: 2, algorithm: fixed-window, timezone: Europe/Berlin, headers: \"off\"}\n"
-	    "routes: {r: {path: /a, limits: [a, b, c, d, e, f], respond: {status: 204}}}\n");
+	    "routes: {r: {path: /a, limits: [a, b, c, d, e, f, g], respond: {status: 204}}}\n");
 	const struct fg_limit_policy *p;
 
 	CU_ASSERT_STRING_EQUAL(l->errors, "");
@@ -67,7 +68,12 @@ what_is_written_is_read(void)
 	ASSERT_STR(p->overrides[1].value, "bob");
 	CU_ASSERT_EQUAL(p->overrides[1].limit.burst, 2);
 	CU_ASSERT(memcmp(p->overrides[0].id, p->id, sizeof(p->id)) != 0);
+	/* A burst alone: the rate is the limit's. */
 	p = policy_of(l, 5);
+	CU_ASSERT_EQUAL(p->overrides[0].limit.count, 5);
+	CU_ASSERT_EQUAL(p->overrides[0].limit.period, 3600 * (fg_usec)FG_US_PER_S);
+	CU_ASSERT_EQUAL(p->overrides[0].limit.burst, 3);
+	p = policy_of(l, 6);
 	CU_ASSERT_EQUAL(p->limit.calendar, FG_LIMIT_DAY);
 	CU_ASSERT_EQUAL(p->cost, 2);
 	config_end(l);
@@ -111,6 +117,21 @@ what_makes_no_sense_is_refused(void)
 	    "30: limits.l.overrides: the value \"a\" has to give a rate as the limit does");
 	EXPECT_ERROR("{concurrency: 5, overrides: {consumer: {a: 7/1s}}}",
 	    "34: limits.l.overrides: the value \"a\" has to give a concurrency as the limit does");
+	EXPECT_ERROR("{rate: 5/1s, overrides: {consumer: {a: {}}}}",
+	    "30: limits.l.overrides: the value \"a\" has to give a rate as the limit does");
+	EXPECT_ERROR("{rate: 5/1s, algorithm: sliding-window, overrides: {consumer: {a: {rate: 7/1s, burst: 2}}}}",
+	    "57: limits.l.overrides: the value \"a\" gives a burst, which goes with algorithm: token-bucket alone");
+	EXPECT_ERROR("{concurrency: 5, overrides: {consumer: {a: {concurrency: 7, burst: 2}}}}",
+	    "34: limits.l.overrides: the value \"a\" gives a burst, which goes with algorithm: token-bucket alone");
+	EXPECT_ERROR("{concurrency: 5, overrides: {consumer: {a: {burst: 2}}}}",
+	    "34: limits.l.overrides: the value \"a\" has to give a concurrency as the limit does");
+	EXPECT_ERROR("{rate: 5/1s, by: []}",
+	    "23: limits.l.by: is empty; all requests together are counted by: route, each client by itself by: ip");
+	EXPECT_ERROR("{rate: 5/1s, cost: -1}", "25: limits.l.cost: expected a whole number or a request variable, found \"-1\"");
+	EXPECT_ERROR("{rate: 5/1s, cost: 1.5}", "25: limits.l.cost: expected a whole number or a request variable, found \"1.5\"");
+	/* What is wrong is said once. */
+	EXPECT_ERROR("{rate: \"${FG_NO_SUCH_VARIABLE}\"}",
+	    "13: limits.l.rate: the environment has no variable FG_NO_SUCH_VARIABLE; set it, or give a default: ${FG_NO_SUCH_VARIABLE:-…}");
 }
 
 /* A path:NAME that the route's path does not have. */

@@ -183,5 +183,7 @@ bool fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, 
 /* For `faregate status`, for people and for programs. */
 bool fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
 bool fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
+/* Of a service, in JSON: its name, and an object of what was counted, which is left open. first: no comma before it. */
+void fg_stats_open_service_json(const struct fg_stats *stats, struct fg_str name, struct fg_buf *out, bool first);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/list.h"
 #include "core/idempotency_key.h"
 
 struct fg_gateway;
@@ -56,7 +57,7 @@ struct fg_idempotency_job {
 
 	/* the store's */
 	struct fg_idempotency_store *store;
-	struct fg_idempotency_job *prev, *next;
+	struct fg_link link; /* of the store's jobs */
 	struct fg_redis_query *query;  /* in flight; NULL: none */
 	enum fg_idempotency_end end;   /* that is in flight */
 	bool is_reserved, is_ending, is_dropped;

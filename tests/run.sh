@@ -22,7 +22,12 @@ section() { printf '\n== %s (%ss)\n' "$*" "$SECONDS"; }
 quietly() {
 	local log=$1
 	shift
-	"$@" >"$log" 2>&1 </dev/null || { tail -n 60 "$log"; echo "FAILED: $*"; exit 1; }
+	"$@" >"$log" 2>&1 </dev/null && return
+	tail -n 60 "$log"
+	echo "FAILED: $*"
+	# Again, since only the last lines may be seen, and make goes on with others for a while.
+	grep -nE '(error|undefined reference|No rule to make).*|^(FAIL|ERROR): |^[a-z]+: .*findings?$' "$log" | head -n 20
+	exit 1
 }
 
 # run_suite NAME COMMAND...: a CUnit program; its summary is kept for the end.
@@ -31,10 +36,12 @@ run_suite() {
 	shift
 	"$@" >"$log" 2>&1 </dev/null || status=$?
 	if [ $status -ne 0 ] || ! grep -q 'Run Summary' "$log"; then
+		# It ends with what failed and, end to end, what was logged meanwhile (tests/support/run_suites.h).
 		tail -n 80 "$log"
 		echo "FAILED: $name (exit status $status)"
-		# Again, since only the last lines may be seen.
-		awk '/^Suite: / { suite = $0 } /FAILED$/ { print suite } /FAILED$|^ +[0-9]+\. |runtime error|ERROR: / && n++ < 40' "$log"
+		# What the program could not say itself: a sanitizer's report is long, and who dies says no more.
+		grep -m 5 -E 'runtime error|ERROR: [A-Z]|assertion failed' "$log" || true
+		grep -q 'Run Summary' "$log" || grep -E '^(Suite| +Test): ' "$log" | tail -n 2
 		exit 1
 	fi
 	{ echo "$name:"; sed -n '/Run Summary/,/asserts/p' "$log"; } | tee -a "$summaries"
@@ -61,7 +68,7 @@ quietly "$out/autogen.log" ./autogen.sh
 build plain
 
 section 'unit tests, tests about the code, fuzz corpora'
-quietly "$out/check.log" make -C "$out/plain" check \
+quietly "$out/check.log" make -C "$out/plain" check VERBOSE=1 \
 	TESTS='tests/fuzz/replay.sh tests/lint/lint.sh tests/lint/systemd.sh'
 run_suite unit "$out/plain/tests/unit/unit"
 
@@ -96,7 +103,7 @@ if [ "${1:-}" != --quick ]; then
 	"$out/deb/usr/bin/faregate" check -c "$out/deb/etc/faregate/faregate.yaml"
 
 	section 'make distcheck'
-	quietly "$out/distcheck.log" make -C "$out/plain" distcheck
+	quietly "$out/distcheck.log" make -C "$out/plain" distcheck VERBOSE=1
 fi
 
 section 'all passed'

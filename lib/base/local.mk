@@ -6,6 +6,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/base/err.c lib/base/err.h \
 	lib/base/ip.c lib/base/ip.h \
 	lib/base/limits.h \
+	lib/base/list.h \
 	lib/base/log.c lib/base/log.h \
 	lib/base/name_table.c lib/base/name_table.h \
 	lib/base/shared.c lib/base/shared.h \

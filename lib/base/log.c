@@ -30,6 +30,8 @@ is_plain(struct fg_str s)
 static void
 add_field(struct fg_buf *line, const struct fg_log_field *field)
 {
+	if (field->key[0] == '\0')
+		return;
 	fg_buf_printf(line, " %s=", field->key);
 	if (field->type == FG_FIELD_INT) {
 		fg_buf_printf(line, "%lld", (long long)field->number);

@@ -13,7 +13,7 @@
 #include "base/str.h"
 
 struct fg_log_field {
-	const char *key; /* NULL ends the list */
+	const char *key; /* NULL ends the list; empty: there is no such fact, and nothing is written of it */
 	enum { FG_FIELD_STR, FG_FIELD_INT } type;
 	struct fg_str str;
 	int64_t number;
@@ -22,6 +22,7 @@ struct fg_log_field {
 #define FG_F_STR(k, v) ((struct fg_log_field){.key = (k), .type = FG_FIELD_STR, .str = (v)})
 #define FG_F_CSTR(k, v) ((struct fg_log_field){.key = (k), .type = FG_FIELD_STR, .str = fg_str_from(v)})
 #define FG_F_INT(k, v) ((struct fg_log_field){.key = (k), .type = FG_FIELD_INT, .number = (v)})
+#define FG_F_NONE ((struct fg_log_field){.key = ""})
 #define FG_F_END ((struct fg_log_field){.key = NULL})
 
 struct fg_log {

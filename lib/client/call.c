@@ -471,6 +471,7 @@ fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec)
 	call->err = FG_OK;
 	call->started = fg_loop_clock(call->client->loop)->mono;
 	call->times = (struct fg_call_times){.reused = false};
+	call->connect_error = 0;
 	call->replayable = spec->replayable;
 	call->sent = call->is_complete = call->body_begun = call->lacks_descriptor = false;
 	call->send_paused = call->body_paused = call->resume_send = call->resume_body = false;
@@ -545,4 +546,11 @@ fg_call_get_times(const struct fg_call *call, struct fg_call_times *out)
 	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
 	*out = call->times;
 	out->sent = call->sent;
+}
+
+int
+fg_call_connect_error(const struct fg_call *call)
+{
+	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
+	return call->connect_error;
 }

@@ -146,6 +146,8 @@ fg_client_end(struct fg_client *client, struct fg_call *call, int code)
 	if (err != FG_OK && curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &system_error) == CURLE_OK &&
 	    system_error != 0)
 		call->tainted = true;
+	if (err == FG_ERR_SERVICE_UNREACHABLE)
+		call->connect_error = (int)system_error;
 	take_from_libcurl(client, call);
 	call->state = FG_CALL_ENDED;
 	call->ops->on_end(call->arg, err);

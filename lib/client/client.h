@@ -130,6 +130,12 @@ void fg_call_fail_with(struct fg_call *call, enum fg_err err);
 void fg_call_cancel(struct fg_call *call);
 /* Also inside on_end. */
 void fg_call_get_times(const struct fg_call *call, struct fg_call_times *out);
+/* Inside on_end with SERVICE_UNREACHABLE: the errno for which there was no connection. 0: it is not known, or on_end says something else. */
+int fg_call_connect_error(const struct fg_call *call);
+
+enum { FG_CONNECT_ERROR_BYTES = 96 };
+/* "connect: Permission denied", for logs; in room. Empty: connect_error is 0. */
+struct fg_str fg_connect_error_text(int connect_error, char room[FG_CONNECT_ERROR_BYTES]);
 
 /* "libcurl/7.88.1 OpenSSL/3.0.15 nghttp2/1.52.0"; for `faregate version`. */
 const char *fg_client_version(void);

@@ -102,6 +102,7 @@ struct fg_call {
 	bool is_complete;  /* ended by us, successfully */
 	bool forbids_reuse;
 	bool lacks_descriptor; /* none was left for the last connection that was to be opened */
+	int connect_error; /* for which its last connection did not come about; 0: not known */
 	bool tainted;      /* libcurl remembers a system error in it, or a retry (of five, as long as it lives): freed
 	                      rather than kept */
 	bool send_paused, body_paused;

@@ -1,5 +1,7 @@
 /* How a call ended: what libcurl says of it, and what it means for a gateway. */
 #include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "client/client_internal.h"
 
@@ -81,4 +83,13 @@ fg_call_result(const struct fg_call *call, int code)
 	default:
 		return FG_ERR_INTERNAL;
 	}
+}
+
+struct fg_str
+fg_connect_error_text(int connect_error, char room[FG_CONNECT_ERROR_BYTES])
+{
+	if (connect_error == 0)
+		return FG_STR_NONE;
+	snprintf(room, FG_CONNECT_ERROR_BYTES, "connect: %s", strerror(connect_error));
+	return fg_str_from(room);
 }

@@ -194,6 +194,7 @@ static void
 add_decision_fields(struct fg_buf *line, const struct fg_exchange *x)
 {
 	const char *hedged = fg_hedge_outcome(x);
+	char error[FG_CONNECT_ERROR_BYTES];
 
 	if (x->route != NULL)
 		add_text(line, KEY("route"), x->route->name, SHORT_BYTES);
@@ -201,6 +202,7 @@ add_decision_fields(struct fg_buf *line, const struct fg_exchange *x)
 		add_text(line, KEY("service"), x->service->name, SHORT_BYTES);
 	if (x->lead->target != NULL)
 		add_text(line, KEY("target"), x->lead->target->url, SHORT_BYTES);
+	add_text(line, KEY("error"), fg_connect_error_text(x->lead->connect_error, error), SHORT_BYTES);
 	if (x->tries > 1)
 		add_count(line, KEY("tries"), x->tries);
 	if (hedged != NULL)

@@ -1,15 +1,15 @@
 /*
  * The access log: one line for each exchange, JSON or the combined format.
  *
- *   time, status, reason, method, scheme, host, path, query, protocol, route, service, target, tries, client, peer,
+ *   time, status, reason, method, scheme, host, path, query, protocol, route, service, target, error, tries, client, peer,
  *   request_id, trace_id, bytes_in, bytes_out, duration_ms, decide_ms, connect_ms, first_byte_ms, waiting_on, user_agent, referer
  *
  * path is the canonical one that was decided on, or as it was received where it has no canonical form; query is the raw
  * query. duration_ms is the whole exchange; decide_ms from its start to the decision; connect_ms and first_byte_ms from
  * the start of forwarding to a connection (left out for one that was kept alive) and to the response's first byte. A
- * field that does not apply is left out; tries is there when there was more than one. Values of clients are cut where they
- * grow too long, with "..." at their end, so that a line stays below FG_MAX_LOG_LINE_BYTES. status 0: the client left, or
- * was cut off, before there was one.
+ * field that does not apply is left out; tries is there when there was more than one, error when the target of the last could
+ * not be connected to ("connect: Connection refused"). Values of clients are cut where they grow too long, with "..." at their
+ * end, so that a line stays below FG_MAX_LOG_LINE_BYTES. status 0: the client left, or was cut off, before there was one.
  *
  * Credentials do not stand in it: in queries (the referer's too) the values of parameters named like access_token,
  * api_key, key, password, signature are replaced by "***" (access_log_redact.c has the names).

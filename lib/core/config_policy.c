@@ -71,17 +71,20 @@ prepare_named(struct fg_conf *conf, const struct fg_conf_node *node, const struc
 
 /* ---- on a route */
 
-/* Named by its place, which has a bracket or a key's name in it that no policy's name can have. */
+/*
+ * Named ROUTE/FILTER, or _defaults/FILTER; ROUTE/FILTER/2 where it is the second of a list: one that stands alone keeps its name
+ * when others join it. Names that are given have no slash and begin with a letter or digit.
+ */
 static void
 prepare_in_place(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {
-	struct fg_str path = fg_conf_path(conf, node);
+	const struct fg_conf_node *filter = node->name != NULL ? node : node->parent, *owner = filter->parent;
+	struct fg_str who = owner->parent->parent == NULL ? FG_STR("_defaults") : owner->name->text;
 	struct fg_policy *policy = out;
 
-	if (path.p[path.len - 1] == ']')
-		policy->name = fg_arena_str(conf->arena, path);
-	else
-		policy->name = FG_ARENA_CONCAT(conf->arena, path, FG_STR("[0]"));
+	policy->name = FG_ARENA_CONCAT(conf->arena, who, FG_STR("/"), filter->name->text);
+	if (node != filter && node->index > 0)
+		policy->name = fg_arena_printf(conf->arena, FG_STR_FMT "/%zu", FG_STR_ARG(policy->name), node->index + 1);
 	add_policy(table_of(conf, key), policy, conf->arena);
 }
 

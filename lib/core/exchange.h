@@ -171,6 +171,7 @@ struct fg_try {
 	bool is_in_flight, is_judged;       /* it counts as such; its target was told what became of it */
 	struct fg_permit permit;            /* of its breakers */
 	fg_usec sent_at, connected, first_byte; /* monotonic; 0: did not happen */
+	int connect_error;                  /* why there was no connection, an errno; 0: there was, or it is not known */
 };
 
 /* Where the exchange goes once every filter has agreed. */

@@ -178,6 +178,7 @@ on_end(void *arg, enum fg_err err)
 {
 	struct fg_fetch *fetch = arg;
 
+	fetch->answer.connect_error = fg_call_connect_error(fetch->call);
 	fetch->call = NULL;
 	fetch->answer.err = err;
 	fg_task_post(&fetch->end_task);

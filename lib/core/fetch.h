@@ -42,6 +42,7 @@ struct fg_fetch_spec {
 /* Valid during the callback alone. */
 struct fg_fetch_answer {
 	enum fg_err err; /* FG_OK: the answer is complete, whatever its status */
+	int connect_error; /* with SERVICE_UNREACHABLE: an errno; 0: not known */
 	int status;
 	struct fg_headers headers;
 	struct fg_str body;

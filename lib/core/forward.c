@@ -251,6 +251,7 @@ on_end(void *arg, enum fg_err err)
 
 	fg_call_get_times(try->call, &times);
 	try->connected = times.connected > 0 ? try->sent_at + times.connected : 0;
+	try->connect_error = fg_call_connect_error(try->call);
 	x->was_sent |= times.sent;
 	try->call = NULL;
 	if (err == FG_OK && !x->head_sent && !x->is_gathering)

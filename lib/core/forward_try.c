@@ -84,6 +84,7 @@ fg_try_enter(struct fg_try *try, const struct fg_target *target, const struct fg
 	try->is_in_flight = true;
 	try->is_judged = false;
 	try->sent_at = try->connected = try->first_byte = 0;
+	try->connect_error = 0;
 	try->resp->status = 0;
 	try->resp->content_length = -1;
 	fg_targets_enter(x->gw->targets, x->gw->worker, target);
@@ -133,7 +134,8 @@ fg_try_judge(struct fg_try *try, enum fg_failure failure)
 	if (!try->is_in_flight || try->is_judged || failure == FG_FAILURE_NOT_ITS)
 		return;
 	try->is_judged = true;
-	fg_judge(try->x->gw, try->target, &try->permit, failure, try->resp->status);
+	fg_judge(try->x->gw, try->target, &try->permit, failure, try->resp->status,
+	    try->connect_error);
 }
 
 /* ---- again */

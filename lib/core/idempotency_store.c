@@ -18,7 +18,7 @@ struct fg_idempotency_store {
 	struct fg_idempotency_memory *memory; /* borrowed, or own's */
 	struct fg_redis_script script;
 	uint64_t count; /* of tokens */
-	struct fg_idempotency_job *jobs;
+	struct fg_link jobs;
 };
 
 struct fg_idempotency_store *
@@ -28,6 +28,7 @@ fg_idempotency_store_new(struct fg_gateway *gw, void *shared)
 
 	FG_ASSERT(store != NULL);
 	store->gw = gw;
+	fg_list_init(&store->jobs);
 	if (shared == NULL) {
 		FG_ASSERT(fg_shared_create(&store->own, NULL, &fg_idempotency_memory_kind, fg_idempotency_memory_size(64)) == FG_OK);
 		shared = store->own.p;
@@ -40,12 +41,7 @@ fg_idempotency_store_new(struct fg_gateway *gw, void *shared)
 static void
 job_free(struct fg_idempotency_job *job)
 {
-	if (job->prev != NULL)
-		job->prev->next = job->next;
-	else
-		job->store->jobs = job->next;
-	if (job->next != NULL)
-		job->next->prev = job->prev;
+	fg_list_remove(&job->link);
 	fg_buf_fini(&job->answer);
 	free(job);
 }
@@ -53,10 +49,12 @@ job_free(struct fg_idempotency_job *job)
 void
 fg_idempotency_store_free(struct fg_idempotency_store *store)
 {
-	while (store->jobs != NULL) {
-		if (store->jobs->query != NULL)
-			fg_redis_cancel(store->jobs->query);
-		job_free(store->jobs);
+	while (!fg_list_is_empty(&store->jobs)) {
+		struct fg_idempotency_job *job = FG_CONTAINER_OF(store->jobs.next, struct fg_idempotency_job, link);
+
+		if (job->query != NULL)
+			fg_redis_cancel(job->query);
+		job_free(job);
 	}
 	fg_shared_close(&store->own, false);
 	free(store);
@@ -69,10 +67,7 @@ fg_idempotency_job_new(struct fg_idempotency_store *store)
 
 	FG_ASSERT(job != NULL);
 	job->store = store;
-	job->next = store->jobs;
-	if (job->next != NULL)
-		job->next->prev = job;
-	store->jobs = job;
+	fg_list_add(&store->jobs, &job->link);
 	fg_buf_init(&job->answer, FG_MAX_IDEMPOTENCY_ANSWER_BYTES + FG_IDEMPOTENCY_HEAD_BYTES);
 	/* No two reservations have the same: the first half is drawn by the worker. */
 	job->ask.token[0] = store->gw->id_prefix;
@@ -101,21 +96,13 @@ tell(struct fg_idempotency_job *job)
 
 /* ---- to reserve */
 
-static void
-on_nothing(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
-{
-	(void)arg;
-	(void)err;
-	(void)reply;
-}
-
 /* What was asked may have been done although no answer came: by its token it is taken back. */
 static void
 take_back(struct fg_idempotency_job *job)
 {
 	if (job->err == FG_ERR_STORE_TIMEOUT || job->err == FG_ERR_STORE_UNREACHABLE)
 		(void)fg_idempotency_redis_end(job->store->gw->redis, &job->store->script, &job->ask, FG_IDEMPOTENCY_RELEASE, FG_STR_NONE,
-		    on_nothing, NULL);
+		    fg_redis_ignore, NULL);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "idempotency/idempotency_record.h"
 
 struct fg_gateway;
@@ -31,7 +32,7 @@ struct fg_idempotency_job {
 
 	/* the store's */
 	struct fg_idempotency_store *store;
-	struct fg_idempotency_job *prev, *next;
+	struct fg_link link; /* of the store's jobs */
 	struct fg_redis_query *query;  /* in flight; NULL: none */
 	enum fg_idempotency_end end;   /* that is in flight */
 	bool is_reserved, is_ending, is_dropped;

@@ -15,6 +15,7 @@ struct subject {
 	struct fg_target_state *state;
 	struct fg_breaker_pass pass;
 	fg_usec now;
+	int connect_error; /* an errno of the request that is told of; 0: none */
 };
 
 /* False: there is no such breaker. */
@@ -36,11 +37,11 @@ of_service(struct subject *subject, struct fg_gateway *gw, const struct fg_targe
 
 /* ---- the log */
 
-/* Of the service as a whole there is no target; that a list of fields ends there is of use. */
+/* Of the service as a whole there is none. */
 static struct fg_log_field
 target_field(const struct subject *subject)
 {
-	return subject->target == NULL ? FG_F_END : FG_F_STR("target", subject->target->url);
+	return subject->target == NULL ? FG_F_NONE : FG_F_STR("target", subject->target->url);
 }
 
 static void
@@ -50,16 +51,20 @@ tell_opened(const struct subject *subject)
 	struct fg_breaker_tally tally = fg_breaker_rate_sum(&breaker->rate, subject->conf->conf.within, subject->now);
 	const struct fg_log_field service = FG_F_STR("service", subject->service->name);
 	const struct fg_log_field for_ms = FG_F_INT("for_ms", fg_breaker_wait(breaker, subject->now) / FG_US_PER_MS);
+	char room[FG_CONNECT_ERROR_BYTES];
+	struct fg_str text = fg_connect_error_text(subject->connect_error, room);
+	const struct fg_log_field error = text.len == 0 ? FG_F_NONE : FG_F_STR("error", text);
 
 	if (subject->pass.until != 0)
 		FG_LOG(subject->gw->log, WARN, "breaker", "opened", service, for_ms, FG_F_CSTR("because", "still_fails"),
-		    target_field(subject));
+		    target_field(subject), error);
 	else if (fg_breaker_is_by_rate(breaker))
 		FG_LOG(subject->gw->log, WARN, "breaker", "opened", service, for_ms, FG_F_CSTR("because", "error_rate"),
-		    FG_F_INT("failed", (int64_t)tally.failed), FG_F_INT("of", (int64_t)tally.requests), target_field(subject));
+		    FG_F_INT("failed", (int64_t)tally.failed), FG_F_INT("of", (int64_t)tally.requests), target_field(subject),
+		    error);
 	else
 		FG_LOG(subject->gw->log, WARN, "breaker", "opened", service, for_ms, FG_F_CSTR("because", "failures"),
-		    target_field(subject));
+		    target_field(subject), error);
 }
 
 static void
@@ -119,7 +124,8 @@ tell_breaker(const struct subject *subject, enum fg_failure failure, int status)
 }
 
 void
-fg_judge(struct fg_gateway *gw, const struct fg_target *target, const struct fg_permit *permit, enum fg_failure failure, int status)
+fg_judge(struct fg_gateway *gw, const struct fg_target *target, const struct fg_permit *permit, enum fg_failure failure, int status,
+    int connect_error)
 {
 	struct subject subject;
 
@@ -127,10 +133,14 @@ fg_judge(struct fg_gateway *gw, const struct fg_target *target, const struct fg_
 		return;
 	if (failure != FG_FAILURE_NONE)
 		atomic_fetch_add_explicit(&target->state->failures, 1, memory_order_relaxed);
-	if (of_target(&subject, gw, target, permit))
+	if (of_target(&subject, gw, target, permit)) {
+		subject.connect_error = connect_error;
 		tell_breaker(&subject, failure, status);
-	if (of_service(&subject, gw, target, permit))
+	}
+	if (of_service(&subject, gw, target, permit)) {
+		subject.connect_error = connect_error;
 		tell_breaker(&subject, failure, status);
+	}
 }
 
 void

@@ -33,7 +33,7 @@ struct fg_key_source {
 	uint64_t seen;
 	char etag[FG_KEY_ETAG_BYTES];
 	struct fg_timer tick, look;
-	struct fg_key_wait waiting;     /* head of the ring */
+	struct fg_link waiting;
 	unsigned waiting_count;
 	uint64_t waited_from;           /* slot->ended when the first of them came */
 	struct fg_fetch *fetch;         /* NULL: this worker does not fetch */
@@ -127,8 +127,7 @@ fg_key_source_is_failing(const struct fg_key_source *source)
 static void
 wait_remove(struct fg_key_wait *wait)
 {
-	wait->prev->next = wait->next;
-	wait->next->prev = wait->prev;
+	fg_list_remove(&wait->link);
 	wait->source->waiting_count--;
 	wait->source = NULL;
 }
@@ -145,7 +144,7 @@ wake_all(struct fg_key_source *source)
 {
 	fg_timer_stop(&source->look);
 	while (source->waiting_count > 0) {
-		struct fg_key_wait *wait = source->waiting.next;
+		struct fg_key_wait *wait = FG_CONTAINER_OF(source->waiting.next, struct fg_key_wait, link);
 
 		wait_remove(wait);
 		wait->fn(wait->arg);
@@ -425,8 +424,8 @@ fg_key_source_ask(struct fg_key_source *source, struct fg_key_wait *wait, void (
 		source->waited_from = atomic_load(&slot->ended);
 	if (!fg_key_slot_is_leased(slot, now) && (now < due || !begin(source)) && !fg_key_slot_is_leased(slot, now))
 		return false;
-	*wait = (struct fg_key_wait){.prev = source->waiting.prev, .next = &source->waiting, .source = source, .fn = fn, .arg = arg};
-	wait->prev->next = wait->next->prev = wait;
+	*wait = (struct fg_key_wait){.source = source, .fn = fn, .arg = arg};
+	fg_list_add(&source->waiting, &wait->link);
 	source->waiting_count++;
 	if (source->fetch == NULL && !fg_timer_is_active(&source->look))
 		fg_timer_start(&source->look, LOOK_AGAIN);
@@ -463,7 +462,7 @@ fg_key_source_new(struct fg_gateway *gw, const struct fg_key_source_conf *conf, 
 	source->gw = gw;
 	source->conf = conf;
 	source->name = name;
-	source->waiting.prev = source->waiting.next = &source->waiting;
+	fg_list_init(&source->waiting);
 	fg_arena_init(&source->places, FG_MAX_EXCHANGE_ARENA_BYTES, NULL, 0);
 	if (store == NULL && !looks_on) {
 		store = source->own_store = calloc(1, sizeof(*store));

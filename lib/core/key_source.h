@@ -11,6 +11,7 @@
 #ifndef FG_CORE_KEY_SOURCE_H
 #define FG_CORE_KEY_SOURCE_H
 
+#include "base/list.h"
 #include "core/fetch.h"
 #include "token/key.h"
 
@@ -50,7 +51,7 @@ bool fg_key_source_is_failing(const struct fg_key_source *source);
 
 /* Whoever waits for the fetch that runs; embedded in its owner. */
 struct fg_key_wait {
-	struct fg_key_wait *prev, *next;
+	struct fg_link link;
 	struct fg_key_source *source; /* NULL: it does not wait */
 	void (*fn)(void *arg);
 	void *arg;

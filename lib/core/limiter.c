@@ -27,7 +27,7 @@ struct fg_limiter {
 	struct fg_timer timer;
 	bool is_watching; /* the timer runs */
 	struct fg_limit_counts *counts; /* owned */
-	struct fg_limit_job *jobs;
+	struct fg_link jobs;
 };
 
 static fg_usec
@@ -38,29 +38,10 @@ wall(const struct fg_limiter *limiter)
 
 /* ---- holds, and the pool's announcement: by a timer */
 
-static void
-list_job(struct fg_limit_job *job)
+static struct fg_limit_job *
+job_at(struct fg_link *link)
 {
-	job->is_listed = true;
-	job->prev = NULL;
-	job->next = job->limiter->jobs;
-	if (job->next != NULL)
-		job->next->prev = job;
-	job->limiter->jobs = job;
-}
-
-static void
-unlist_job(struct fg_limit_job *job)
-{
-	if (!job->is_listed)
-		return;
-	job->is_listed = false;
-	if (job->prev != NULL)
-		job->prev->next = job->next;
-	else
-		job->limiter->jobs = job->next;
-	if (job->next != NULL)
-		job->next->prev = job->prev;
+	return FG_CONTAINER_OF(link, struct fg_limit_job, link);
 }
 
 static void
@@ -110,9 +91,9 @@ on_timer(struct fg_timer *timer, void *arg)
 	struct fg_limiter *limiter = arg;
 	struct fg_limit_hosts hosts;
 
-	for (struct fg_limit_job *job = limiter->jobs; job != NULL; job = job->next)
-		for (size_t i = 0; i < job->count && !job->in_flight; i++)
-			renew(job, i);
+	for (struct fg_link *at = limiter->jobs.next; at != &limiter->jobs; at = at->next)
+		for (size_t i = 0; i < job_at(at)->count && !job_at(at)->in_flight; i++)
+			renew(job_at(at), i);
 	if (limiter->redis != NULL && fg_limit_memory_is_due(&limiter->memory, wall(limiter), ANNOUNCE_US))
 		fg_limit_redis_announce(limiter->redis, &limiter->memory, LAPSE_US);
 	fg_limit_memory_get_hosts(&limiter->memory, &hosts);
@@ -130,6 +111,7 @@ fg_limiter_new(struct fg_gateway *gw, void *shared, size_t policies)
 
 	FG_ASSERT(limiter != NULL);
 	limiter->gw = gw;
+	fg_list_init(&limiter->jobs);
 	limiter->counts = fg_limit_counts_new(gw, policies);
 	if (shared == NULL) {
 		FG_ASSERT(fg_shared_create(&limiter->own, NULL, &fg_limit_memory_kind, fg_limit_memory_size(1)) == FG_OK);
@@ -159,10 +141,10 @@ fg_limiter_free(struct fg_limiter *limiter)
 	if (limiter->is_watching && limiter->redis != NULL)
 		tell_hosts(limiter, 0);
 	fg_limit_redis_free(limiter->redis);
-	while (limiter->jobs != NULL) {
-		struct fg_limit_job *job = limiter->jobs;
+	while (!fg_list_is_empty(&limiter->jobs)) {
+		struct fg_limit_job *job = job_at(limiter->jobs.next);
 
-		unlist_job(job);
+		fg_list_remove(&job->link);
 		free(job);
 	}
 	fg_limit_counts_free(limiter->counts);
@@ -225,8 +207,9 @@ conclude(struct fg_limit_job *job, bool allowed)
 		ask->hold = ask->result.hold;
 		job->one[i].is_held = true;
 		job->one[i].renewed = fg_loop_clock(job->limiter->gw->loop)->mono;
-		if (!job->is_listed)
-			list_job(job);
+		/* Once, however many it holds. */
+		fg_list_remove(&job->link);
+		fg_list_add(&job->limiter->jobs, &job->link);
 	}
 }
 
@@ -296,7 +279,7 @@ on_store(void *arg, enum fg_err err)
 
 	job->err = err;
 	job->in_flight = false;
-	unlist_job(job);
+	fg_list_remove(&job->link);
 	if (err != FG_OK) {
 		/* Nobody waits for it any more: nothing to enforce. */
 		if (job->on_decided == NULL)
@@ -368,7 +351,7 @@ fg_limit_job_decide(struct fg_limit_job *job, void (*on_decided)(void *arg, stru
 	job->arg = arg;
 	job->in_flight = true;
 	job->sent = job->asked.mono;
-	list_job(job);
+	fg_list_add(&limiter->jobs, &job->link);
 	fg_limit_redis_ask(limiter->redis, job->is_peek ? FG_LIMIT_PEEK : FG_LIMIT_TAKE, job->asks, job->count, 0, on_store, job);
 	return false;
 }
@@ -393,6 +376,6 @@ fg_limit_job_drop(struct fg_limit_job *job)
 		else
 			fg_limit_redis_give(limiter->redis, &job->asks[i], 1);
 	}
-	unlist_job(job);
+	fg_list_remove(&job->link);
 	free(job);
 }

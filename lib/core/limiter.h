@@ -5,6 +5,7 @@
 #ifndef FG_CORE_LIMITER_H
 #define FG_CORE_LIMITER_H
 
+#include "base/list.h"
 #include "core/limit_policy.h"
 
 struct fg_gateway;
@@ -22,12 +23,12 @@ enum fg_limit_by {
 /* All limits of one request, from the decision to the release. */
 struct fg_limit_job {
 	struct fg_limiter *limiter;
-	struct fg_limit_job *prev, *next; /* of those that hold something, or are in flight */
+	struct fg_link link; /* of those that hold something, or are in flight */
 	void (*on_decided)(void *arg, struct fg_limit_job *job); /* NULL once told, or not wanted any more */
 	void *arg;
 	enum fg_err err;      /* of the store; FG_OK: it has decided, or was not asked */
 	bool allowed, denied; /* denied: the store failed, and a limit says deny */
-	bool in_flight, is_peek, is_listed, is_dropped;
+	bool in_flight, is_peek, is_dropped;
 	struct fg_clock asked;
 	fg_usec sent;         /* to Redis; monotonic; 0: it was not asked */
 	size_t count;

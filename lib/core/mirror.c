@@ -60,7 +60,7 @@ on_answer(void *arg, const struct fg_fetch_answer *answer)
 	if (failure == FG_FAILURE_NONE && fg_failure_is_status(call->target->service, answer->status))
 		failure = FG_FAILURE_STATUS;
 	call->is_judged = failure != FG_FAILURE_NOT_ITS;
-	fg_judge(call->gw, call->target, &call->permit, failure, answer->status);
+	fg_judge(call->gw, call->target, &call->permit, failure, answer->status, answer->connect_error);
 	call_free(call);
 }
 

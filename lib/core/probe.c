@@ -67,12 +67,15 @@ log_change(const struct probe *probe, enum fg_health_change change, const struct
 	const struct fg_log_field service = FG_F_STR("service", probe->target->service->name);
 	const struct fg_log_field target = FG_F_STR("target", probe->target->url);
 	const struct fg_log_field status = FG_F_INT("status", answer->status);
+	char room[FG_CONNECT_ERROR_BYTES];
+	struct fg_str error = fg_connect_error_text(answer->connect_error, room);
 
 	if (change == FG_HEALTH_WENT_UP)
 		FG_LOG(probe->probes->gw->log, INFO, "health", "up", service, target, status);
 	else if (change == FG_HEALTH_WENT_DOWN)
 		FG_LOG(probe->probes->gw->log, WARN, "health", "down", service, target, status,
-		    FG_F_CSTR("because", reason_of(probe->target->service->health, answer)));
+		    FG_F_CSTR("because", reason_of(probe->target->service->health, answer)),
+		    error.len == 0 ? FG_F_NONE : FG_F_STR("error", error));
 }
 
 static void

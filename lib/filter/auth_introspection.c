@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/list.h"
 #include "core/config.h"
 #include "core/fetch.h"
 #include "filter/authenticator.h"
@@ -54,7 +55,7 @@ struct introspection_state {
 
 /* A request that waits for an answer. */
 struct waiting {
-	struct waiting *prev, *next;
+	struct fg_link link;
 	struct flight *flight; /* NULL: it has its answer */
 	struct fg_auth_attempt *attempt;
 	struct fg_await *await;
@@ -69,7 +70,7 @@ struct flight {
 	struct introspection_policy *mine;
 	struct fg_api_key_hash token;
 	struct fg_fetch *fetch;
-	struct waiting waiting; /* head of the ring */
+	struct fg_link waiting;
 };
 
 static const struct introspection_conf *
@@ -203,8 +204,7 @@ read_answer(const struct fg_fetch_answer *answer, struct fg_json **doc)
 static void
 wait_remove(struct waiting *w)
 {
-	w->prev->next = w->next;
-	w->next->prev = w->prev;
+	fg_list_remove(&w->link);
 	w->flight = NULL;
 }
 
@@ -240,8 +240,8 @@ on_answer(void *arg, const struct fg_fetch_answer *answer)
 	/* Failures are never kept. */
 	if (err == FG_OK && span > 0)
 		remember(mine, &flight->token, doc, now->mono + span);
-	while (flight->waiting.next != &flight->waiting) {
-		struct waiting *w = flight->waiting.next;
+	while (!fg_list_is_empty(&flight->waiting)) {
+		struct waiting *w = FG_CONTAINER_OF(flight->waiting.next, struct waiting, link);
 
 		wait_remove(w);
 		w->err = err;
@@ -276,7 +276,7 @@ start_flight(struct introspection_policy *mine, const struct fg_api_key_hash *to
 	spec.body = FG_ARENA_CONCAT(arena, FG_STR("token="), fg_uri_encode(text, arena), FG_STR("&token_type_hint=access_token"));
 	flight->mine = mine;
 	flight->token = *token;
-	flight->waiting.prev = flight->waiting.next = &flight->waiting;
+	fg_list_init(&flight->waiting);
 	flight->next = mine->flights;
 	mine->flights = flight;
 	mine->flight_count++;
@@ -325,8 +325,8 @@ ask(struct introspection_policy *mine, struct fg_auth_attempt *attempt, const st
 		return fg_auth_say(attempt, FG_AUTH_UNAVAILABLE, FG_ERR_OVERLOADED, "too many questions are out");
 	if (flight == NULL)
 		flight = start_flight(mine, token, text, &attempt->x->arena);
-	*w = (struct waiting){.prev = flight->waiting.prev, .next = &flight->waiting, .flight = flight, .attempt = attempt, .mine = mine};
-	w->prev->next = w->next->prev = w;
+	*w = (struct waiting){.flight = flight, .attempt = attempt, .mine = mine};
+	fg_list_add(&flight->waiting, &w->link);
 	attempt->discard = discard;
 	return fg_auth_await(attempt, "the token's provider", after_answer, give_up, w, &w->await);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "limit/limit_memory.h"
 #include "limit/limit_script.h"
 #include "redis/redis.h"
@@ -17,7 +18,7 @@ enum { MOST_ASKS = FG_MAX_POLICIES_OF_ROUTE, MOST_REPEATS = 2 };
 
 /* One question, in groups of limits that may be asked together. */
 struct query {
-	struct query *prev, *next; /* of the store's */
+	struct fg_link link; /* of the store's */
 	struct fg_limit_redis *store;
 	struct fg_redis_query *sent;
 	enum fg_limit_op op;
@@ -35,7 +36,7 @@ struct fg_limit_redis {
 	struct fg_redis *redis;
 	bool is_cluster;
 	struct fg_redis_script script, hosts_script;
-	struct query *queries;
+	struct fg_link queries;
 	struct fg_limit_memory *memory; /* where an announcement is noted; NULL: none under way */
 	struct fg_redis_query *announcement;
 	fg_usec ahead;                /* of our monotonic clock is Redis's */
@@ -50,6 +51,7 @@ fg_limit_redis_new(struct fg_redis *redis, bool is_cluster)
 	FG_ASSERT(store != NULL);
 	store->redis = redis;
 	store->is_cluster = is_cluster;
+	fg_list_init(&store->queries);
 	fg_redis_script_init(&store->script, fg_str_from(fg_limit_lua));
 	fg_redis_script_init(&store->hosts_script, fg_str_from(fg_limit_hosts_lua));
 	return store;
@@ -58,12 +60,7 @@ fg_limit_redis_new(struct fg_redis *redis, bool is_cluster)
 static void
 query_free(struct query *query)
 {
-	if (query->prev != NULL)
-		query->prev->next = query->next;
-	else
-		query->store->queries = query->next;
-	if (query->next != NULL)
-		query->next->prev = query->prev;
+	fg_list_remove(&query->link);
 	free(query->kept);
 	free(query);
 }
@@ -73,9 +70,11 @@ fg_limit_redis_free(struct fg_limit_redis *store)
 {
 	if (store == NULL)
 		return;
-	while (store->queries != NULL) {
-		fg_redis_cancel(store->queries->sent);
-		query_free(store->queries);
+	while (!fg_list_is_empty(&store->queries)) {
+		struct query *query = FG_CONTAINER_OF(store->queries.next, struct query, link);
+
+		fg_redis_cancel(query->sent);
+		query_free(query);
 	}
 	if (store->announcement != NULL)
 		fg_redis_cancel(store->announcement);
@@ -161,14 +160,6 @@ read_reply(struct query *query, const struct fg_redis_reply *reply)
 			fg_limit_tell(ask->limit, &ask->reading, ask->cost, now, &ask->result);
 	}
 	return answer;
-}
-
-static void
-on_nothing(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
-{
-	(void)arg;
-	(void)err;
-	(void)reply;
 }
 
 /* What these were charged. */
@@ -300,10 +291,7 @@ fg_limit_redis_ask(struct fg_limit_redis *store, enum fg_limit_op op, struct fg_
 
 	FG_ASSERT(query != NULL && count > 0 && count <= MOST_ASKS);
 	*query = (struct query){.store = store, .op = op, .asks = asks, .count = count, .now = now, .fn = fn, .arg = arg};
-	query->next = store->queries;
-	if (query->next != NULL)
-		query->next->prev = query;
-	store->queries = query;
+	fg_list_add(&store->queries, &query->link);
 	for (size_t i = 0; i < count; i++) {
 		query->order[i] = (uint8_t)i;
 		asks[i].reading = (struct fg_limit_reading){.allowed = true};
@@ -324,7 +312,7 @@ fg_limit_redis_give(struct fg_limit_redis *store, const struct fg_limit_ask *ask
 		for (to = from; to < count && (to == from || !store->is_cluster ||
 			     memcmp(asks[to].key.tag, asks[from].key.tag, FG_LIMIT_TAG_BYTES) == 0); to++)
 			order[to - from] = (uint8_t)(to - from);
-		(void)send_asks(store, FG_LIMIT_GIVE, asks + from, order, to - from, 0, on_nothing, NULL);
+		(void)send_asks(store, FG_LIMIT_GIVE, asks + from, order, to - from, 0, fg_redis_ignore, NULL);
 	}
 }
 

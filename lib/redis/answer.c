@@ -68,7 +68,7 @@ ask_again(struct fg_redis_query *query, struct fg_str text)
 		query->state = FG_REDIS_Q_RETRYING;
 		query->asking = false;
 		query->was_put_off = true;
-		fg_redis_list_add(&redis->retrying, &query->place);
+		fg_list_add(&redis->retrying, &query->place);
 		if (!fg_timer_is_active(&redis->retry))
 			fg_timer_start(&redis->retry, RETRY_USEC);
 		return true;

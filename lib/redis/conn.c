@@ -54,7 +54,7 @@ take_down(struct fg_redis_conn *conn, enum fg_err err, struct fg_str detail)
 		memcpy(copy, detail.p, detail.len);
 	detail.p = copy;
 	conn->was_ready = conn->state == FG_REDIS_READY;
-	conn->had_queries = !fg_redis_list_is_empty(&conn->sent);
+	conn->had_queries = !fg_list_is_empty(&conn->sent);
 	fg_redis_conn_close(conn);
 	conn->ops->on_down(conn->arg, err, detail);
 }
@@ -125,14 +125,14 @@ ignore_reply(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
 static void
 push(struct fg_redis_conn *conn, struct fg_redis_query *query)
 {
-	if (fg_redis_list_is_empty(&conn->sent))
+	if (fg_list_is_empty(&conn->sent))
 		conn->quiet_since = fg_redis_now(conn->redis);
 	if (query->sends_source)
 		append_source(conn, query);
 	else
 		append(conn, fg_buf_str(&query->bytes));
 	query->state = FG_REDIS_Q_SENT;
-	fg_redis_list_add(&conn->sent, &query->place);
+	fg_list_add(&conn->sent, &query->place);
 	if (!conn->wants_write)
 		fg_task_post(&conn->flush);
 }
@@ -157,13 +157,13 @@ fg_redis_conn_send(struct fg_redis_conn *conn, struct fg_redis_query *query)
 static bool
 deliver(struct fg_redis_conn *conn, const struct fg_redis_reply *reply)
 {
-	struct fg_redis_link *first = conn->sent.next;
+	struct fg_link *first = conn->sent.next;
 
-	if (fg_redis_list_is_empty(&conn->sent)) {
+	if (fg_list_is_empty(&conn->sent)) {
 		take_down(conn, FG_ERR_STORE_ERROR, FG_STR("a reply that nothing was asked for"));
 		return false;
 	}
-	fg_redis_list_remove(first);
+	fg_list_remove(first);
 	fg_redis_query_on_reply(fg_redis_query_at(first), reply);
 	if (conn->ctx == NULL)
 		return false;
@@ -411,7 +411,7 @@ on_timer(struct fg_timer *timer, void *arg)
 		take_down(conn, FG_ERR_STORE_UNREACHABLE, FG_STR("it did not answer within the connect-timeout"));
 		return;
 	}
-	if (fg_redis_list_is_empty(&conn->sent))
+	if (fg_list_is_empty(&conn->sent))
 		return;
 	if (left > 0) {
 		fg_timer_start(&conn->timer, left);
@@ -445,7 +445,7 @@ fg_redis_conn_init(struct fg_redis_conn *conn, struct fg_redis *redis, const str
 	fg_timer_init(&conn->timer, redis->loop, on_timer, conn);
 	fg_task_init(&conn->flush, redis->loop, on_turn_end, conn);
 	fg_task_init(&conn->retire, redis->loop, on_retire, conn);
-	fg_redis_list_init(&conn->sent);
+	fg_list_init(&conn->sent);
 	/* Above the bound on replies: blocks of the arena are not filled to their ends. */
 	fg_arena_init(&conn->pot.arena, 4 * FG_MAX_REDIS_REPLY_BYTES, conn->pot_memory, sizeof(conn->pot_memory));
 }

@@ -13,7 +13,7 @@ enum { LEAST_LIFE_USEC = FG_US_PER_S };
 static bool
 is_needed(const struct fg_redis_node *node)
 {
-	return node->is_wanted || !fg_redis_list_is_empty(&node->waiting);
+	return node->is_wanted || !fg_list_is_empty(&node->waiting);
 }
 
 static void
@@ -77,10 +77,10 @@ on_ready(void *arg)
 		send_probe(node);
 	if (node->breaker.state != FG_REDIS_CLOSED)
 		return;
-	while (!fg_redis_list_is_empty(&node->waiting)) {
+	while (!fg_list_is_empty(&node->waiting)) {
 		struct fg_redis_query *query = fg_redis_query_at(node->waiting.next);
 
-		fg_redis_list_remove(&query->place);
+		fg_list_remove(&query->place);
 		fg_redis_node_submit(node, query);
 	}
 }
@@ -128,7 +128,7 @@ fg_redis_node_new(struct fg_redis *redis, struct fg_str host, unsigned port)
 	FG_ASSERT(node != NULL);
 	node->redis = redis;
 	FG_ASSERT(fg_redis_where_set(&node->where, host, port));
-	fg_redis_list_init(&node->waiting);
+	fg_list_init(&node->waiting);
 	fg_redis_conn_init(&node->conn, redis, &redis->greeting, &conn_ops, node);
 	fg_redis_breaker_init(&node->breaker, redis, &node->where, on_probe_due, node);
 	return node;
@@ -153,7 +153,7 @@ fg_redis_node_submit(struct fg_redis_node *node, struct fg_redis_query *query)
 		fg_redis_query_fail_later(query, FG_ERR_STORE_UNAVAILABLE);
 	} else if (node->conn.state != FG_REDIS_READY) {
 		query->state = FG_REDIS_Q_WAITING;
-		fg_redis_list_add(&node->waiting, &query->place);
+		fg_list_add(&node->waiting, &query->place);
 		fg_redis_node_connect(node);
 	} else if (!fg_redis_conn_send(&node->conn, query)) {
 		fg_redis_query_fail_later(query, FG_ERR_STORE_UNAVAILABLE);

@@ -22,13 +22,13 @@ take_query(struct fg_redis *redis)
 	struct fg_buf bytes;
 
 	redis->open_count++;
-	if (fg_redis_list_is_empty(&redis->idle)) {
+	if (fg_list_is_empty(&redis->idle)) {
 		query = calloc(1, sizeof(*query));
 		FG_ASSERT(query != NULL);
 		fg_buf_init(&bytes, FG_MAX_REDIS_QUERY_BYTES);
 	} else {
 		query = fg_redis_query_at(redis->idle.next);
-		fg_redis_list_remove(&query->place);
+		fg_list_remove(&query->place);
 		redis->idle_count--;
 		bytes = query->bytes;
 		fg_buf_reset(&bytes);
@@ -43,8 +43,8 @@ fg_redis_query_recycle(struct fg_redis_query *query)
 {
 	struct fg_redis *redis = query->redis;
 
-	fg_redis_list_remove(&query->place);
-	fg_redis_list_remove(&query->due);
+	fg_list_remove(&query->place);
+	fg_list_remove(&query->due);
 	query->state = FG_REDIS_Q_IDLE;
 	redis->open_count--;
 	if (redis->idle_count >= KEPT_QUERIES || query->bytes.cap > KEPT_BYTES) {
@@ -52,7 +52,7 @@ fg_redis_query_recycle(struct fg_redis_query *query)
 		return;
 	}
 	redis->idle_count++;
-	fg_redis_list_add(&redis->idle, &query->place);
+	fg_list_add(&redis->idle, &query->place);
 }
 
 void
@@ -122,7 +122,7 @@ fg_redis_query_set_deadline(struct fg_redis_query *query)
 {
 	struct fg_redis *redis = query->redis;
 
-	fg_redis_list_add(&redis->due, &query->due);
+	fg_list_add(&redis->due, &query->due);
 	if (!fg_timer_is_active(&redis->deadline))
 		fg_timer_start(&redis->deadline, redis->options.deadline);
 }
@@ -225,7 +225,7 @@ fg_redis_query_dispatch(struct fg_redis_query *query)
 			fg_redis_cluster_refresh(redis);
 	} else {
 		query->state = FG_REDIS_Q_WAITING;
-		fg_redis_list_add(&redis->homeless, &query->place);
+		fg_list_add(&redis->homeless, &query->place);
 		fg_redis_cluster_refresh(redis);
 	}
 }
@@ -240,7 +240,7 @@ tell(struct fg_redis_query *query, enum fg_err err, const struct fg_redis_reply 
 	fg_redis_fn *fn = query->fn;
 
 	query->fn = NULL;
-	fg_redis_list_remove(&query->due);
+	fg_list_remove(&query->due);
 	if (!query->is_own && !query->is_late) {
 		redis->stats.in_flight--;
 		if (err == FG_OK)
@@ -256,10 +256,18 @@ tell(struct fg_redis_query *query, enum fg_err err, const struct fg_redis_reply 
 }
 
 void
+fg_redis_ignore(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
+{
+	(void)arg;
+	(void)err;
+	(void)reply;
+}
+
+void
 fg_redis_query_end(struct fg_redis_query *query, enum fg_err err, const struct fg_redis_reply *reply)
 {
 	FG_CHECK_MAGIC(query, FG_REDIS_QUERY_MAGIC);
-	fg_redis_list_remove(&query->place);
+	fg_list_remove(&query->place);
 	if (query->fn != NULL)
 		tell(query, err, reply);
 	fg_redis_query_recycle(query);
@@ -272,31 +280,31 @@ fg_redis_query_fail_later(struct fg_redis_query *query, enum fg_err err)
 
 	query->state = FG_REDIS_Q_FAILING;
 	query->err = err;
-	fg_redis_list_remove(&query->due);
-	fg_redis_list_add(&redis->failing, &query->place);
+	fg_list_remove(&query->due);
+	fg_list_add(&redis->failing, &query->place);
 	fg_task_post(&redis->run_failed);
 }
 
 /* Moves all of a list to another, which is empty: what callbacks add to the first does not come along. */
 static void
-move_all(struct fg_redis_link *from, struct fg_redis_link *to)
+move_all(struct fg_link *from, struct fg_link *to)
 {
-	fg_redis_list_init(to);
-	if (fg_redis_list_is_empty(from))
+	fg_list_init(to);
+	if (fg_list_is_empty(from))
 		return;
 	*to = *from;
 	to->prev->next = to->next->prev = to;
-	fg_redis_list_init(from);
+	fg_list_init(from);
 }
 
 void
 fg_redis_query_run_failed(void *arg)
 {
 	struct fg_redis *redis = arg;
-	struct fg_redis_link list;
+	struct fg_link list;
 
 	move_all(&redis->failing, &list);
-	while (!fg_redis_list_is_empty(&list)) {
+	while (!fg_list_is_empty(&list)) {
 		struct fg_redis_query *query = fg_redis_query_at(list.next);
 
 		fg_redis_query_end(query, query->err, NULL);
@@ -304,25 +312,25 @@ fg_redis_query_run_failed(void *arg)
 }
 
 void
-fg_redis_query_end_all(struct fg_redis_link *from, enum fg_err err)
+fg_redis_query_end_all(struct fg_link *from, enum fg_err err)
 {
-	struct fg_redis_link list;
+	struct fg_link list;
 
 	move_all(from, &list);
-	while (!fg_redis_list_is_empty(&list))
+	while (!fg_list_is_empty(&list))
 		fg_redis_query_end(fg_redis_query_at(list.next), err, NULL);
 }
 
 void
-fg_redis_query_dispatch_all(struct fg_redis_link *from)
+fg_redis_query_dispatch_all(struct fg_link *from)
 {
-	struct fg_redis_link list;
+	struct fg_link list;
 
 	move_all(from, &list);
-	while (!fg_redis_list_is_empty(&list)) {
+	while (!fg_list_is_empty(&list)) {
 		struct fg_redis_query *query = fg_redis_query_at(list.next);
 
-		fg_redis_list_remove(&query->place);
+		fg_list_remove(&query->place);
 		fg_redis_query_dispatch(query);
 	}
 }
@@ -340,7 +348,7 @@ fg_redis_cancel(struct fg_redis_query *query)
 		return;
 	redis->stats.cancelled++;
 	redis->stats.in_flight--;
-	fg_redis_list_remove(&query->due);
+	fg_list_remove(&query->due);
 	if (query->state != FG_REDIS_Q_SENT)
 		fg_redis_query_recycle(query);
 }
@@ -381,7 +389,7 @@ fg_redis_query_on_deadline(struct fg_timer *timer, void *arg)
 	struct fg_redis *redis = arg;
 	fg_usec now = fg_redis_now(redis);
 
-	while (!fg_redis_list_is_empty(&redis->due)) {
+	while (!fg_list_is_empty(&redis->due)) {
 		struct fg_redis_query *query = FG_CONTAINER_OF(redis->due.next, struct fg_redis_query, due);
 		fg_usec left = query->started + redis->options.deadline - now;
 

@@ -61,11 +61,11 @@ fg_redis_new(struct fg_loop *loop, const struct fg_redis_spec *spec, const struc
 	fg_arena_init(&redis->arena, FG_MAX_CONFIG_ARENA_BYTES, NULL, 0);
 	copy_spec(redis, spec);
 	memset(redis->slots, FG_REDIS_NO_NODE, sizeof(redis->slots));
-	fg_redis_list_init(&redis->homeless);
-	fg_redis_list_init(&redis->due);
-	fg_redis_list_init(&redis->retrying);
-	fg_redis_list_init(&redis->failing);
-	fg_redis_list_init(&redis->idle);
+	fg_list_init(&redis->homeless);
+	fg_list_init(&redis->due);
+	fg_list_init(&redis->retrying);
+	fg_list_init(&redis->failing);
+	fg_list_init(&redis->idle);
 	fg_timer_init(&redis->deadline, loop, fg_redis_query_on_deadline, redis);
 	fg_timer_init(&redis->retry, loop, fg_redis_query_on_retry, redis);
 	fg_task_init(&redis->run_failed, loop, fg_redis_query_run_failed, redis);
@@ -103,10 +103,10 @@ fg_redis_free(struct fg_redis *redis)
 	fg_redis_query_end_all(&redis->retrying, FG_ERR_STORE_UNREACHABLE);
 	fg_redis_query_end_all(&redis->failing, FG_ERR_STORE_UNREACHABLE);
 	FG_ASSERT(redis->open_count == 0);
-	while (!fg_redis_list_is_empty(&redis->idle)) {
+	while (!fg_list_is_empty(&redis->idle)) {
 		struct fg_redis_query *query = fg_redis_query_at(redis->idle.next);
 
-		fg_redis_list_remove(&query->place);
+		fg_list_remove(&query->place);
 		fg_redis_query_forget(query);
 	}
 	fg_timer_stop(&redis->deadline);

@@ -127,6 +127,8 @@ struct fg_redis_reply {
 
 /* reply: never NULL with FG_OK; else the error that Redis gave, or NULL. It may start and cancel queries. */
 typedef void fg_redis_fn(void *arg, enum fg_err err, const struct fg_redis_reply *reply);
+/* For what is sent and not waited for. */
+void fg_redis_ignore(void *arg, enum fg_err err, const struct fg_redis_reply *reply);
 
 /*
  * EVALSHA, then once EVAL where Redis does not know the script. Keys and arguments may hold any bytes and are copied; at

@@ -24,6 +24,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "loop/loop.h"
 #include "redis/redis.h"
@@ -41,44 +42,6 @@ enum {
 	FG_REDIS_QUERY_MAGIC = 0x72717279,
 };
 _Static_assert(FG_MAX_REDIS_NODES < FG_REDIS_NO_NODE, "a node's number is one byte in the map of slots");
-
-/* ---- lists: circular, with a link as their head; an item is in at most one by each of its links */
-
-struct fg_redis_link {
-	struct fg_redis_link *prev, *next; /* NULL: in no list */
-};
-
-static inline void
-fg_redis_list_init(struct fg_redis_link *list)
-{
-	list->prev = list->next = list;
-}
-
-static inline bool
-fg_redis_list_is_empty(const struct fg_redis_link *list)
-{
-	return list->next == list;
-}
-
-static inline void
-fg_redis_list_add(struct fg_redis_link *list, struct fg_redis_link *item)
-{
-	item->prev = list->prev;
-	item->next = list;
-	list->prev->next = item;
-	list->prev = item;
-}
-
-/* Nothing when it is in none. */
-static inline void
-fg_redis_list_remove(struct fg_redis_link *item)
-{
-	if (item->next == NULL)
-		return;
-	item->prev->next = item->next;
-	item->next->prev = item->prev;
-	item->prev = item->next = NULL;
-}
 
 /* ---- address.c */
 
@@ -158,7 +121,7 @@ struct fg_redis_conn {
 	struct fg_task flush;    /* at the end of the turn: writes what it made, or begins to connect */
 	struct fg_task retire;   /* closes a connection that leads to the wrong server */
 	struct fg_redis_lookup *lookup; /* owned */
-	struct fg_redis_link sent; /* queries whose reply is due, in order */
+	struct fg_link sent; /* queries whose reply is due, in order */
 	struct fg_redis_pot pot;
 	unsigned greetings_due;
 	bool wants_write;
@@ -225,7 +188,7 @@ struct fg_redis_node {
 	struct fg_redis_where where;
 	struct fg_redis_conn conn;
 	struct fg_redis_breaker breaker;
-	struct fg_redis_link waiting; /* queries to be sent once the connection is ready */
+	struct fg_link waiting; /* queries to be sent once the connection is ready */
 	bool is_wanted;  /* it serves something: kept connected, probed, and shown in the stats */
 	bool is_finding; /* discovery looks for its address */
 };
@@ -292,8 +255,8 @@ struct fg_redis_query {
 	enum fg_redis_query_state state;
 	struct fg_redis *redis;       /* borrowed */
 	struct fg_redis_node *node;   /* borrowed; where it was last sent, NULL for what is not a user's query */
-	struct fg_redis_link place;   /* in the list of its state */
-	struct fg_redis_link due;     /* in redis->due */
+	struct fg_link place;   /* in the list of its state */
+	struct fg_link due;     /* in redis->due */
 	fg_redis_fn *fn;              /* NULL: nobody waits for it any more */
 	void *arg;
 	const struct fg_redis_script *script; /* NULL: a plain command */
@@ -326,8 +289,8 @@ void fg_redis_query_end(struct fg_redis_query *query, enum fg_err err, const str
 /* Its callback runs at the end of the turn. */
 void fg_redis_query_fail_later(struct fg_redis_query *query, enum fg_err err);
 /* All of a list. */
-void fg_redis_query_end_all(struct fg_redis_link *list, enum fg_err err);
-void fg_redis_query_dispatch_all(struct fg_redis_link *list);
+void fg_redis_query_end_all(struct fg_link *list, enum fg_err err);
+void fg_redis_query_dispatch_all(struct fg_link *list);
 /* It is over, or nobody waits for it: kept for the next, or freed. */
 void fg_redis_query_recycle(struct fg_redis_query *query);
 void fg_redis_query_forget(struct fg_redis_query *query);
@@ -343,7 +306,7 @@ void fg_redis_query_on_reply(struct fg_redis_query *query, const struct fg_redis
 enum fg_err fg_redis_query_classify(struct fg_str text);
 
 static inline struct fg_redis_query *
-fg_redis_query_at(struct fg_redis_link *place)
+fg_redis_query_at(struct fg_link *place)
 {
 	return FG_CONTAINER_OF(place, struct fg_redis_query, place);
 }
@@ -368,15 +331,15 @@ struct fg_redis {
 	bool has_map;
 	unsigned any;                  /* where the next query without a key goes */
 	struct fg_redis_breaker map_breaker;
-	struct fg_redis_link homeless; /* queries that wait for the map */
+	struct fg_link homeless; /* queries that wait for the map */
 
-	struct fg_redis_link due;      /* all with a deadline, the earliest first */
+	struct fg_link due;      /* all with a deadline, the earliest first */
 	struct fg_timer deadline;
-	struct fg_redis_link retrying;
+	struct fg_link retrying;
 	struct fg_timer retry;
-	struct fg_redis_link failing;
+	struct fg_link failing;
 	struct fg_task run_failed;
-	struct fg_redis_link idle;     /* owned queries kept for use again */
+	struct fg_link idle;     /* owned queries kept for use again */
 	unsigned idle_count;
 	unsigned open_count;           /* queries that are not idle */
 	int depth;                     /* > 0: inside a callback */

@@ -36,6 +36,16 @@ view_take(struct view *view, const struct fg_targets *targets, const struct fg_s
 	return atomic_load(&view->state->generation) >= pool.generation;
 }
 
+/* The next service, or the next target, from *n on; *n is 0 at first. */
+static bool
+view_next(struct view *view, const struct fg_targets *targets, const struct fg_stats *stats, bool of_service, uint32_t *n)
+{
+	while (*n < fg_name_table_count(&targets->table))
+		if (view_take(view, targets, stats, (*n)++) && (view->url.len == 0) == of_service)
+			return true;
+	return false;
+}
+
 static const char *
 state_word(const struct fg_target_state *state)
 {
@@ -48,13 +58,6 @@ static const char *
 breaker_word(const struct fg_target_state *state)
 {
 	return atomic_load(&state->has_breaker) == 0 ? "none" : fg_breaker_word(fg_breaker_state(&state->breaker));
-}
-
-/* A target, or a service that has something to show. */
-static bool
-is_listed(const struct view *view, bool of_service)
-{
-	return (view->url.len == 0) == of_service && (!of_service || atomic_load(&view->state->has_breaker) != 0);
 }
 
 /* How long until its breaker lets a request through. */
@@ -80,12 +83,10 @@ sum_by_service(const struct fg_targets *targets, const struct fg_stats *stats)
 	struct view view;
 
 	FG_ASSERT(sums != NULL);
-	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
+	for (uint32_t n = 0; view_next(&view, targets, stats, false, &n);) {
 		char name[FG_NAME_BYTES] = "";
 		uint32_t service;
 
-		if (!view_take(&view, targets, stats, n) || view.url.len == 0)
-			continue;
 		memcpy(name, view.service.p, view.service.len);
 		service = fg_name_table_look(&targets->table, name);
 		if (service != FG_NAME_NONE)
@@ -297,10 +298,8 @@ fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_s
 
 	for (size_t m = 0; m < FG_ARRAY_LEN(metrics); m++) {
 		fg_prometheus_head(out, metrics[m].name, metrics[m].type, metrics[m].help);
-		for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
-			if (!view_take(&view, targets, stats, n) || metrics[m].of_service != (view.url.len == 0))
-				continue;
-			view.in_flight = sums[n];
+		for (uint32_t n = 0; view_next(&view, targets, stats, metrics[m].of_service, &n);) {
+			view.in_flight = sums[view.number];
 			add_metric(out, &view, m);
 		}
 	}
@@ -323,15 +322,6 @@ add_breaker_text(struct fg_buf *out, const struct view *view)
 	fg_buf_printf(out, " %-14s", text);
 }
 
-static bool
-take_service(struct view *view, const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n, const unsigned *sums)
-{
-	if (!view_take(view, targets, stats, n) || view->url.len > 0)
-		return false;
-	view->in_flight = sums[n];
-	return true;
-}
-
 /* "3/6"; "-" where there is no bound. */
 static void
 add_part(struct fg_buf *out, const struct view *view, uint64_t part, uint64_t whole)
@@ -350,42 +340,17 @@ add_services_text(const struct fg_targets *targets, const struct fg_stats *stats
 	struct view view;
 	bool first = true;
 
-	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
-		if (!take_service(&view, targets, stats, n, sums))
-			continue;
+	for (uint32_t n = 0; view_next(&view, targets, stats, true, &n); first = false) {
 		if (first)
 			fg_buf_printf(out, "\n%-40s %10s %11s %11s %10s %10s %-14s\n", "service as a whole", "in flight", "places",
-			    "queued", "waited", "shed", "breaker");
-		first = false;
+			    "waiting", "queued", "shed", "breaker");
 		fg_buf_printf(out, FG_STR_FMT "%*s %10u", FG_STR_ARG(view.service),
-		    view.service.len < 40 ? 40 - (int)view.service.len : 0, "", view.in_flight);
+		    view.service.len < 40 ? 40 - (int)view.service.len : 0, "", sums[view.number]);
 		add_part(out, &view, get_in_flight(&view), get_places(&view));
 		add_part(out, &view, get_waiting(&view), get_room(&view));
 		fg_buf_printf(out, " %10llu %10llu", (unsigned long long)get_queued(&view), (unsigned long long)get_shed(&view));
 		add_breaker_text(out, &view);
 		fg_buf_add_char(out, '\n');
-	}
-	free(sums);
-}
-
-void
-fg_targets_format_services_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
-{
-	unsigned *sums = sum_by_service(targets, stats);
-	struct view view;
-	bool first = true;
-
-	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
-		if (!take_service(&view, targets, stats, n, sums))
-			continue;
-		fg_buf_add(out, first ? FG_STR("\"") : FG_STR(",\""));
-		first = false;
-		fg_buf_add_json(out, view.service);
-		fg_buf_printf(out, "\":{\"in_flight\":%u,\"places\":%llu,\"places_in_use\":%llu,\"queue\":%llu,\"queued\":%llu,"
-		    "\"waited\":%llu,\"shed\":%llu}",
-		    view.in_flight, (unsigned long long)get_places(&view), (unsigned long long)get_in_flight(&view),
-		    (unsigned long long)get_room(&view), (unsigned long long)get_waiting(&view),
-		    (unsigned long long)get_queued(&view), (unsigned long long)get_shed(&view));
 	}
 	free(sums);
 }
@@ -397,13 +362,10 @@ fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *
 	bool first = true;
 
 	add_services_text(targets, stats, out);
-	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
-		if (!view_take(&view, targets, stats, n) || !is_listed(&view, false))
-			continue;
+	for (uint32_t n = 0; view_next(&view, targets, stats, false, &n); first = false) {
 		if (first)
 			fg_buf_printf(out, "\n%-40s %-8s %-14s %10s %10s %10s\n", "target", "state", "breaker", "in flight",
 			    "requests", "failures");
-		first = false;
 		fg_buf_printf(out, FG_STR_FMT " " FG_STR_FMT "%*s %-8s", FG_STR_ARG(view.service), FG_STR_ARG(view.url),
 		    view.service.len + view.url.len < 39 ? 39 - (int)(view.service.len + view.url.len) : 0, "",
 		    state_word(view.state));
@@ -413,14 +375,7 @@ fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *
 	}
 }
 
-/* Up to its service's name. */
-static void
-open_element(struct fg_buf *out, const struct view *view, bool *first)
-{
-	fg_buf_add(out, *first ? FG_STR("{\"service\":\"") : FG_STR(",{\"service\":\""));
-	*first = false;
-	fg_buf_add_json(out, view->service);
-}
+/* ---- `faregate status --json` */
 
 static void
 add_breaker_json(struct fg_buf *out, const struct view *view)
@@ -429,16 +384,48 @@ add_breaker_json(struct fg_buf *out, const struct view *view)
 	    (unsigned long long)wait_ms(view), (unsigned long long)get_opened(view));
 }
 
+bool
+fg_targets_has_service(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_str name)
+{
+	char key[FG_NAME_BYTES];
+	struct view view;
+	uint32_t n;
+
+	fg_name_format(key, sizeof(key), name);
+	n = fg_name_table_look(&targets->table, key);
+	return n != FG_NAME_NONE && view_take(&view, targets, stats, n);
+}
+
+bool
+fg_targets_format_services_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
+{
+	unsigned *sums = sum_by_service(targets, stats);
+	struct view view;
+	bool first = true;
+
+	for (uint32_t n = 0; view_next(&view, targets, stats, true, &n); first = false) {
+		fg_stats_open_service_json(stats, view.service, out, first);
+		fg_buf_printf(out, ",\"in_flight\":%u,\"places\":%llu,\"places_in_use\":%llu,\"queue\":%llu,\"waiting\":%llu,"
+		    "\"queued\":%llu,\"shed\":%llu,",
+		    sums[view.number], (unsigned long long)get_places(&view), (unsigned long long)get_in_flight(&view),
+		    (unsigned long long)get_room(&view), (unsigned long long)get_waiting(&view),
+		    (unsigned long long)get_queued(&view), (unsigned long long)get_shed(&view));
+		add_breaker_json(out, &view);
+		fg_buf_add_char(out, '}');
+	}
+	free(sums);
+	return !first;
+}
+
 void
 fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
 {
 	struct view view;
 	bool first = true;
 
-	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
-		if (!view_take(&view, targets, stats, n) || !is_listed(&view, false))
-			continue;
-		open_element(out, &view, &first);
+	for (uint32_t n = 0; view_next(&view, targets, stats, false, &n); first = false) {
+		fg_buf_add(out, first ? FG_STR("{\"service\":\"") : FG_STR(",{\"service\":\""));
+		fg_buf_add_json(out, view.service);
 		fg_buf_add(out, FG_STR("\",\"target\":\""));
 		fg_buf_add_json(out, view.url);
 		fg_buf_printf(out, "\",\"state\":\"%s\",", state_word(view.state));
@@ -446,21 +433,5 @@ fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *
 		fg_buf_printf(out, ",\"in_flight\":%llu,\"requests\":%llu,\"failures\":%llu}",
 		    (unsigned long long)get_in_flight(&view), (unsigned long long)get_requests(&view),
 		    (unsigned long long)get_failures(&view));
-	}
-}
-
-void
-fg_targets_format_breakers_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
-{
-	struct view view;
-	bool first = true;
-
-	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
-		if (!view_take(&view, targets, stats, n) || !is_listed(&view, true))
-			continue;
-		open_element(out, &view, &first);
-		fg_buf_add(out, FG_STR("\","));
-		add_breaker_json(out, &view);
-		fg_buf_add_char(out, '}');
 	}
 }

@@ -177,7 +177,14 @@ bool fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, 
 /* For people: all but the reasons; and these. */
 void fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
 void fg_stats_format_reasons_text(const struct fg_stats *stats, struct fg_buf *out);
-/* For programs: members of a JSON object. */
+/* For programs: members of a JSON object, all but the services. */
 void fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
+/*
+ * The same of services: members, each its name and an object of what was counted. Of one, whose object is left open; and of
+ * those that `is_told` does not have (NULL: of all). first: no comma before it.
+ */
+void fg_stats_open_service_json(const struct fg_stats *stats, struct fg_str name, struct fg_buf *out, bool first);
+void fg_stats_format_services_json(const struct fg_stats *stats, bool (*is_told)(void *arg, struct fg_str name), void *arg,
+    struct fg_buf *out, bool first);
 
 #endif

@@ -166,28 +166,65 @@ fg_stats_format_reasons_text(const struct fg_stats *stats, struct fg_buf *out)
 	}
 }
 
+/* What was counted in it; the object is left open. */
 static void
-add_series_json(struct fg_buf *out, const struct fg_stats *stats, struct fg_str kind)
+open_series_json(struct fg_buf *out, const struct fg_stats_snapshot *snap, bool first)
+{
+	fg_buf_add(out, first ? FG_STR("\"") : FG_STR(",\""));
+	fg_buf_add_json(out, snap->name);
+	fg_buf_printf(out, "\":{\"requests\":%llu,\"by_code\":{", (unsigned long long)snap->requests);
+	for (unsigned i = 0; i < FG_ARRAY_LEN(snap->by_class); i++)
+		fg_buf_printf(out, "%s\"%s\":%llu", i == 0 ? "" : ",", fg_stats_class_names[i], (unsigned long long)snap->by_class[i]);
+	fg_buf_add(out, FG_STR("},\"duration_seconds\":"));
+	fg_stats_add_seconds(out, snap->micros);
+	fg_buf_printf(out, ",\"received_bytes\":%llu,\"sent_bytes\":%llu,\"le_seconds\":{",
+	    (unsigned long long)snap->bytes_in, (unsigned long long)snap->bytes_out);
+	for (unsigned i = 0; i < FG_STATS_BUCKETS - 1; i++)
+		fg_buf_printf(out, "\"%g\":%llu,", (double)bounds[i] / FG_US_PER_S, (unsigned long long)snap->bucket[i]);
+	fg_buf_printf(out, "\"+Inf\":%llu}", (unsigned long long)snap->bucket[FG_STATS_BUCKETS - 1]);
+}
+
+void
+fg_stats_open_service_json(const struct fg_stats *stats, struct fg_str name, struct fg_buf *out, bool first)
+{
+	struct fg_stats_snapshot snap;
+	char full[FG_NAME_BYTES];
+	uint32_t n;
+
+	fg_name_join(full, "service:", name);
+	n = fg_name_table_look(&stats->table, full);
+	if (n == FG_NAME_NONE || !fg_stats_snapshot_take(&snap, stats, n, FG_STR("service:")))
+		snap = (struct fg_stats_snapshot){.name = name};
+	open_series_json(out, &snap, first);
+}
+
+static void
+add_routes_json(struct fg_buf *out, const struct fg_stats *stats)
 {
 	struct fg_stats_snapshot snap;
 	bool first = true;
 
 	for (uint32_t n = 0; n < fg_stats_series_count(stats); n++) {
-		if (!fg_stats_snapshot_take(&snap, stats, n, kind))
+		if (!fg_stats_snapshot_take(&snap, stats, n, FG_STR("route:")))
 			continue;
-		fg_buf_add(out, first ? FG_STR("\"") : FG_STR(",\""));
+		open_series_json(out, &snap, first);
+		fg_buf_add_char(out, '}');
 		first = false;
-		fg_buf_add_json(out, snap.name);
-		fg_buf_printf(out, "\":{\"requests\":%llu,\"by_code\":{", (unsigned long long)snap.requests);
-		for (unsigned i = 0; i < FG_ARRAY_LEN(snap.by_class); i++)
-			fg_buf_printf(out, "%s\"%s\":%llu", i == 0 ? "" : ",", fg_stats_class_names[i], (unsigned long long)snap.by_class[i]);
-		fg_buf_add(out, FG_STR("},\"duration_seconds\":"));
-		fg_stats_add_seconds(out, snap.micros);
-		fg_buf_printf(out, ",\"received_bytes\":%llu,\"sent_bytes\":%llu,\"le_seconds\":{",
-		    (unsigned long long)snap.bytes_in, (unsigned long long)snap.bytes_out);
-		for (unsigned i = 0; i < FG_STATS_BUCKETS - 1; i++)
-			fg_buf_printf(out, "\"%g\":%llu,", (double)bounds[i] / FG_US_PER_S, (unsigned long long)snap.bucket[i]);
-		fg_buf_printf(out, "\"+Inf\":%llu}}", (unsigned long long)snap.bucket[FG_STATS_BUCKETS - 1]);
+	}
+}
+
+void
+fg_stats_format_services_json(const struct fg_stats *stats, bool (*is_told)(void *arg, struct fg_str name), void *arg,
+    struct fg_buf *out, bool first)
+{
+	struct fg_stats_snapshot snap;
+
+	for (uint32_t n = 0; n < fg_stats_series_count(stats); n++) {
+		if (!fg_stats_snapshot_take(&snap, stats, n, FG_STR("service:")) || (is_told != NULL && is_told(arg, snap.name)))
+			continue;
+		open_series_json(out, &snap, first);
+		fg_buf_add_char(out, '}');
+		first = false;
 	}
 }
 
@@ -274,8 +311,6 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 		first = false;
 	}
 	fg_buf_add(out, FG_STR("},\"routes\":{"));
-	add_series_json(out, stats, FG_STR("route:"));
-	fg_buf_add(out, FG_STR("},\"services\":{"));
-	add_series_json(out, stats, FG_STR("service:"));
+	add_routes_json(out, stats);
 	fg_buf_add_char(out, '}');
 }

@@ -92,7 +92,7 @@ ask(struct bench *bench, unsigned n)
 		exit(1);
 	fg_judge_let_through(gw, target, &permit);
 	fg_targets_enter(gw->targets, gw->worker, target);
-	fg_judge(gw, target, &permit, n % 100 == 0 ? FG_FAILURE_CONNECT : FG_FAILURE_NONE, 0);
+	fg_judge(gw, target, &permit, n % 100 == 0 ? FG_FAILURE_CONNECT : FG_FAILURE_NONE, 0, 0);
 	fg_targets_leave(gw->targets, gw->worker, target);
 }
 

@@ -3,6 +3,8 @@
  */
 #include "e2e/bed.h"
 
+#include <CUnit/CUnit.h>
+#include <CUnit/TestRun.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,12 +21,18 @@
 #include <unistd.h>
 
 #include "support/free_port.h"
+#include "support/run_suites.h"
 
 void
 bed_give_up(const char *fmt, ...)
 {
 	va_list args;
 
+	bed_scene_failed();
+	run_suites_tell_failures();
+	if (CU_get_current_suite() != NULL)
+		fprintf(stderr, "failed: %s: %s: given up\n", CU_get_current_suite()->pName,
+		    CU_get_current_test() == NULL ? "-" : CU_get_current_test()->pName);
 	va_start(args, fmt);
 	fputs("e2e: ", stderr);
 	vfprintf(stderr, fmt, args);
@@ -102,6 +110,7 @@ bed_open(struct bed *bed)
 	snprintf(bed->socket, sizeof(bed->socket), "%s/fg.sock", bed->dir);
 	snprintf(bed->access_log, sizeof(bed->access_log), "%s/access.log", bed->dir);
 	bed->tcp_port = bed_free_port();
+	bed_tell_of(bed, true);
 }
 
 void
@@ -414,7 +423,8 @@ bed_close(struct bed *bed)
 	good = files_are_clean(bed) && good;
 	if (bed->notify_fd >= 0)
 		close(bed->notify_fd);
-	if (good && getenv("FG_E2E_KEEP") == NULL)
+	bed_tell_of(bed, false);
+	if (good && !bed->has_failed && getenv("FG_E2E_KEEP") == NULL)
 		remove_folder(bed->dir);
 	else
 		fprintf(stderr, "e2e: logs are in %s\n", bed->dir);

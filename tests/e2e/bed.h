@@ -44,6 +44,7 @@ struct bed {
 	int tcp_port;                    /* for a second `listen` */
 	pid_t pool;                      /* the supervisor; 0: none */
 	int notify_fd;                   /* its sd_notify messages */
+	bool has_failed;                 /* a scene has, and the folder is kept */
 };
 
 /* A step that the scenes cannot do without has failed: says why and ends the program (processes die with it). */
@@ -126,5 +127,15 @@ bool bed_log_says(const struct bed *bed, const char *request_id, const char *key
 bool bed_wait_running(const struct front *front, unsigned workers);
 /* A counter, by its line's beginning in the metrics up to the value: `faregate_x_total{reason="y"}`. 0: not there. */
 double bed_metric(const struct front *front, const char *series);
+
+/* ---- bed_tell.c: what is said of a scene that failed */
+
+/* It is open, or no more. */
+void bed_tell_of(struct bed *bed, bool is_open);
+void bed_scene_begins(void);
+/* Says the last lines of the logs that were written to meanwhile, in all open beds. */
+void bed_scene_failed(void);
+/* The same once more, of the first that failed: at the end of all. */
+void bed_tell_first_failure(void);
 
 #endif

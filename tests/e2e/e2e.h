@@ -47,10 +47,7 @@ bool stage_close(struct stage *stage);
 	    each_front < (stage)->fronts + 2 && (name = *each_front) != NULL; each_front++)
 
 /* An assertion that names the web server it failed behind. */
-#define CHECK(front, condition) \
-	do { \
-		CU_ASSERT(check_said((condition), (front), #condition, __FILE__, __LINE__)); \
-	} while (0)
-bool check_said(bool holds, const struct front *front, const char *what, const char *file, int line);
+#define CHECK(front, condition) check_holds((condition), (front), #condition, __FILE__, __LINE__)
+void check_holds(bool holds, const struct front *front, const char *what, const char *file, unsigned line);
 
 #endif

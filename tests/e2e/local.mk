@@ -3,7 +3,7 @@ if HAVE_CUNIT
 check_PROGRAMS += tests/e2e/e2e
 tests_e2e_e2e_SOURCES = \
 	tests/e2e/main.c tests/e2e/suites.h tests/e2e/e2e.h tests/e2e/stage.c \
-	tests/e2e/bed.c tests/e2e/bed.h tests/e2e/bed_front.c tests/e2e/bed_pool.c \
+	tests/e2e/bed.c tests/e2e/bed.h tests/e2e/bed_front.c tests/e2e/bed_pool.c tests/e2e/bed_tell.c \
 	tests/e2e/http.c tests/e2e/http.h \
 	tests/e2e/played.c tests/e2e/played.h \
 	tests/e2e/load.c tests/e2e/load.h \

@@ -1,4 +1,6 @@
 /* Targets that are Unix sockets: asked, watched, named and taken out like others. */
+#include <string.h>
+
 #include "e2e/e2e.h"
 #include "e2e/load.h"
 
@@ -19,13 +21,14 @@ init(void)
 	    "  local: {targets: [\"unix:%s\"], health: {path: /healthz, every: 20ms}}\n"
 	    "  named: {targets: \"unix:%s\", host: target, retry: {attempts: 2}}\n"
 	    "  gone: \"unix:%s.gone\"\n"
+	    "  watched: {targets: \"unix:%s.gone\", health: {path: /healthz, every: 20ms}}\n"
 	    "  both: {targets: [\"unix:%s.gone\", \"http://127.0.0.1:%d\"], retry: {attempts: 2, budget: 100%%}}\n"
 	    "routes:\n"
 	    "  local: {path: /local/*, service: local, strip-prefix: /local}\n"
 	    "  named: {path: /named/*, service: named}\n"
 	    "  gone: {path: /gone/*, service: gone}\n"
 	    "  both: {path: /both/*, service: both}\n",
-	    path, path, path, path, played_port(stage.b));
+	    path, path, path, path, path, played_port(stage.b));
 	return 0;
 }
 
@@ -65,10 +68,34 @@ static void
 nobody_listens(void)
 {
 	EACH_FRONT(&stage, front) {
-		CHECK(front, http_is_problem(&stage.bed, get(front, "/gone/x"), 502, "service_unreachable"));
+		const struct http_reply *reply = get(front, "/gone/x");
+
+		CHECK(front, http_is_problem(&stage.bed, reply, 502, "service_unreachable"));
+		CHECK(front, bed_log_says(&stage.bed, reply->id, "error", "connect: No such file or directory"));
+		CHECK(front, strstr(reply->body, "No such file") == NULL);
 		for (int i = 0; i < 4; i++)
 			CHECK(front, get(front, "/both/x")->status == 200);
 	}
+}
+
+static bool
+is_said_why(void *arg)
+{
+	char *log = bed_read(&stage.bed, "pool.log");
+	bool is_said = strstr(log, arg) != NULL;
+
+	free(log);
+	return is_said;
+}
+
+static void
+the_log_says_why_it_is_down(void)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), " warn health: down: service=watched target=unix:%s.gone status=0 because=service_unreachable "
+	    "error=\"connect: No such file or directory\"\n", path);
+	CU_ASSERT(bed_wait(is_said_why, line));
 }
 
 static double
@@ -114,5 +141,6 @@ suite_unix(void)
 	ADD_SCENE(suite, a_socket_is_asked);
 	ADD_SCENE(suite, many_ask_at_once);
 	ADD_SCENE(suite, nobody_listens);
+	ADD_SCENE(suite, the_log_says_why_it_is_down);
 	ADD_SCENE(suite, it_is_watched_and_taken_out);
 }

@@ -10,7 +10,7 @@ tests_support_libservice_a_SOURCES = \
 if HAVE_CUNIT
 tests_support_libservice_a_SOURCES += \
 	tests/support/redis_ha.c tests/support/redis_ha.h tests/support/redis_server.c tests/support/redis_server.h \
-	tests/support/free_port.c tests/support/free_port.h
+	tests/support/free_port.c tests/support/free_port.h tests/support/run_suites.c tests/support/run_suites.h
 endif
 tests_support_libservice_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_support_libservice_a_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS) $(OPENSSL_CFLAGS)

@@ -3,6 +3,7 @@
 
 #include "core/access_log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -102,6 +103,18 @@ json_has_what_applies(void)
 	    "\"protocol\":\"HTTP/1.1\",\"route\":\"orders\",\"service\":\"orders-v1\",\"target\":\"http://127.0.0.1:4000\","
 	    "\"client\":\"192.0.2.7\",\"peer\":\"127.0.0.1\",\"request_id\":\"r-1\",\"bytes_in\":0,\"bytes_out\":80,"
 	    "\"duration_ms\":12.400,\"decide_ms\":0.150,\"first_byte_ms\":12.145,\"user_agent\":\"curl/8\"}\n");
+	scene_fini(&scene);
+}
+
+static void
+json_says_why_there_was_no_connection(void)
+{
+	struct scene scene;
+
+	scene_init(&scene);
+	scene.x.lead->connect_error = EACCES;
+	CU_ASSERT(has(format(&scene, FG_LOG_JSON),
+	    "\"target\":\"http://127.0.0.1:4000\",\"error\":\"connect: Permission denied\",\"client\""));
 	scene_fini(&scene);
 }
 
@@ -251,6 +264,7 @@ suite_access_log(void)
 	CU_pSuite suite = CU_add_suite("access_log", NULL, NULL);
 
 	ADD_TEST(suite, json_has_what_applies);
+	ADD_TEST(suite, json_says_why_there_was_no_connection);
 	ADD_TEST(suite, an_exchange_that_never_began);
 	ADD_TEST(suite, a_target_without_a_canonical_form_is_shown_raw);
 	ADD_TEST(suite, a_value_cannot_become_another_line_or_field);

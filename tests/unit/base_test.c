@@ -236,7 +236,8 @@ log_lines_escape_values(void)
 	fg_buf_init(&out, 4096);
 	FG_LOG(&log, DEBUG, "test", "not shown");
 	CU_ASSERT_EQUAL(out.len, 0);
-	FG_LOG(&log, WARN, "test", "something happened", FG_F_STR("who", FG_STR("a b\n=\"")), FG_F_INT("n", -3));
+	FG_LOG(&log, WARN, "test", "something happened", FG_F_STR("who", FG_STR("a b\n=\"")), FG_F_NONE,
+	    FG_F_INT("n", -3));
 	ASSERT_STR(fg_str_slice(fg_buf_str(&out), 24, out.len),
 	    " warn test: something happened: who=\"a b\\n=\\\"\" n=-3\n");
 	fg_buf_fini(&out);

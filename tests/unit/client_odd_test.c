@@ -1,6 +1,11 @@
 /* lib/client: calls that cannot be made, or that are given up in odd places. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "unit/client_scene.h"
@@ -68,11 +73,61 @@ without_a_descriptor_none_is_unreachable(void)
 	scene_close(&scene);
 }
 
+static int
+ask_why_not(struct scene *scene, struct fg_str url)
+{
+	struct fg_endpoint_spec spec = scene_spec(scene, "http", 1);
+	struct told told = {.target = "/"};
+
+	spec.url = url;
+	told.endpoint = scene_endpoint(scene, &spec);
+	told_start(scene, &told);
+	told_wait(&told);
+	CU_ASSERT_EQUAL(told.err, FG_ERR_SERVICE_UNREACHABLE);
+	told_fini(&told);
+	return told.connect_error;
+}
+
+/* Whoever started the service with a mode of its own, or not at all, is told so. */
+static void
+why_a_service_is_unreachable(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
+	struct scene scene;
+	struct fg_str url;
+	char room[FG_CONNECT_ERROR_BYTES];
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/faregate-client-test-%d.sock", (int)getpid());
+	unlink(address.sun_path);
+	scene_open(&scene, NULL);
+	url = fg_arena_printf(&scene.arena, "unix:%s", address.sun_path);
+	CU_ASSERT_EQUAL(ask_why_not(&scene, url), ENOENT);
+	CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	CU_ASSERT_EQUAL(ask_why_not(&scene, url), ECONNREFUSED);
+	CU_ASSERT_EQUAL(listen(fd, 1), 0);
+	CU_ASSERT_EQUAL(chmod(address.sun_path, 0), 0);
+	/* Root may do it nevertheless. */
+	CU_ASSERT(geteuid() != 0 || seteuid(65534) == 0);
+	CU_ASSERT_EQUAL(ask_why_not(&scene, url), EACCES);
+	CU_ASSERT_EQUAL(seteuid(getuid()), 0);
+	close(fd);
+	unlink(address.sun_path);
+	port = service_port(scene.service);
+	service_stop(scene.service);
+	scene.service = NULL;
+	CU_ASSERT_EQUAL(ask_why_not(&scene, fg_arena_printf(&scene.arena, "http://127.0.0.1:%d", port)), ECONNREFUSED);
+	ASSERT_STR(fg_connect_error_text(EACCES, room), "connect: Permission denied");
+	ASSERT_STR(fg_connect_error_text(0, room), "");
+	scene_close(&scene);
+}
+
 void
 suite_client_odd(void)
 {
 	CU_pSuite suite = CU_add_suite("client: odd places", NULL, NULL);
 
+	ADD_TEST(suite, why_a_service_is_unreachable);
 	ADD_TEST(suite, without_a_descriptor_none_is_unreachable);
 	ADD_TEST(suite, calls_are_cancelled_by_another);
 }

@@ -138,6 +138,7 @@ on_end(void *arg, enum fg_err err)
 	struct told *told = arg;
 
 	fg_call_get_times(told->call, &told->times);
+	told->connect_error = fg_call_connect_error(told->call);
 	(void)take_step(told, AT_END);
 	told->ended = true;
 	told->call = NULL;

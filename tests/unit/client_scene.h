@@ -50,6 +50,7 @@ struct told {
 	bool in_call;  /* a function of the client's is running: no callback may */
 	bool ended;
 	enum fg_err err;
+	int connect_error;
 	struct fg_call_times times;
 };
 

@@ -41,7 +41,7 @@ named_policies(void)
 	ASSERT_STR(policy->name, "bare");
 	CU_ASSERT_FATAL(find_filter(routes[2], "request") != NULL);
 	policy = find_filter(routes[2], "request")->conf;
-	ASSERT_STR(policy->name, "routes.c.request[0]");
+	ASSERT_STR(policy->name, "c/request");
 	CU_ASSERT_EQUAL(policy->index, 1);
 	CU_ASSERT_EQUAL(fg_config_policies(loaded->config, find_filter(routes[2], "request")->type)->count, 2);
 	config_end(loaded);
@@ -63,10 +63,40 @@ named_policies(void)
 	    "f:6:38: routes.c.limits: names a twice\n");
 }
 
+/* Logs, metrics and RateLimit-Policy have these names, and counts of limits are kept by them. */
+static void
+policies_in_place_have_names(void)
+{
+	struct loaded *loaded = config_load("version: 1\nlimits: {named: {rate: 1/1s}}\n"
+	                                    "defaults: {limits: {rate: 1/1s}, cors: {origins: \"*\"}}\n"
+	                                    "routes:\n"
+	                                    "  a.b: {path: /a, respond: {}, limits: {rate: 2/1s}}\n"
+	                                    "  list: {path: /l, respond: {}, limits: [{rate: 3/1s}, named, {rate: 4/1s}]}\n"
+	                                    "  defaults: {path: /d, respond: {}, limits: [{rate: 5/1s}]}\n"
+	                                    "  bare: {path: /b, respond: {}}\n");
+	static const char *const names[] = {"named", "_defaults/limits", "a.b/limits", "list/limits", "list/limits/3", "defaults/limits"};
+	const struct fg_filter *filter;
+	const struct fg_policies *limits;
+
+	ASSERT_STR(fg_str_from(loaded->errors), "");
+	CU_ASSERT_FATAL(loaded->config != NULL);
+	filter = find_filter(loaded->config->routes[0], "limits");
+	CU_ASSERT_FATAL(filter != NULL);
+	limits = fg_config_policies(loaded->config, filter->type);
+	CU_ASSERT_EQUAL_FATAL(limits->count, FG_ARRAY_LEN(names));
+	for (size_t i = 0; i < limits->count; i++)
+		ASSERT_STR(((const struct fg_policy *)limits->v[i])->name, names[i]);
+	filter = find_filter(loaded->config->routes[3], "cors");
+	CU_ASSERT_FATAL(filter != NULL);
+	ASSERT_STR(((const struct fg_policy *)filter->conf)->name, "_defaults/cors");
+	config_end(loaded);
+}
+
 void
 suite_config_policy(void)
 {
 	CU_pSuite suite = CU_add_suite("config_policy", config_folder_make, config_folder_remove);
 
 	ADD_TEST(suite, named_policies);
+	ADD_TEST(suite, policies_in_place_have_names);
 }

@@ -1,8 +1,11 @@
 /* lib/core/judge.c: what breakers are told. */
 #include "core/judge.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "core/exchange.h"
 #include "service/targets.h"
@@ -60,7 +63,7 @@ what_says_nothing_to_a_breaker_gives_its_place_back(void)
 	given(&judged);
 	both_let_one_try(&judged, &permit);
 	now = fg_loop_clock(judged.gw.loop)->mono;
-	fg_judge(&judged.gw, &judged.target, &permit, FG_FAILURE_CONNECT, 0);
+	fg_judge(&judged.gw, &judged.target, &permit, FG_FAILURE_CONNECT, 0, 0);
 	CU_ASSERT_EQUAL(fg_breaker_state(&judged.state.breaker), FG_BREAKER_HALF_OPEN);
 	CU_ASSERT_EQUAL(fg_breaker_wait(&judged.state.breaker, now), 0);
 	CU_ASSERT_EQUAL(fg_breaker_state(&judged.whole.breaker), FG_BREAKER_OPEN);
@@ -69,9 +72,40 @@ what_says_nothing_to_a_breaker_gives_its_place_back(void)
 	given(&judged);
 	both_let_one_try(&judged, &permit);
 	now = fg_loop_clock(judged.gw.loop)->mono;
-	fg_judge(&judged.gw, &judged.target, &permit, FG_FAILURE_TIMEOUT, 0);
+	fg_judge(&judged.gw, &judged.target, &permit, FG_FAILURE_TIMEOUT, 0, 0);
 	CU_ASSERT_EQUAL(fg_breaker_wait(&judged.state.breaker, now), 0);
 	CU_ASSERT_EQUAL(fg_breaker_wait(&judged.whole.breaker, now), 0);
+	fg_loop_free(judged.gw.loop);
+}
+
+static void
+keep_line(void *arg, struct fg_str line)
+{
+	fg_buf_add(arg, line);
+}
+
+/* Of the target and of the service: one line each, which says why there was no connection. */
+static void
+the_log_says_why_there_was_no_connection(void)
+{
+	struct judged judged;
+	struct fg_permit permit = {0};
+	struct fg_buf out;
+	struct fg_log log = {.level = FG_LOG_WARN, .write = keep_line, .arg = &out};
+
+	given(&judged);
+	fg_buf_init(&out, 4096);
+	judged.gw.log = &log;
+	judged.service.name = FG_STR("orders");
+	judged.target.url = FG_STR("unix:/run/app.sock");
+	judged.breaker.on.kinds |= 1u << FG_FAILURE_CONNECT;
+	fg_judge(&judged.gw, &judged.target, &permit, FG_FAILURE_CONNECT, 0, EACCES);
+	*fg_buf_reserve(&out, 1) = '\0';
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, " warn breaker: opened: service=orders for_ms=10000 because=failures "
+	    "target=unix:/run/app.sock error=\"connect: Permission denied\"\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, " warn breaker: opened: service=orders for_ms=10000 because=failures "
+	    "error=\"connect: Permission denied\"\n"));
+	fg_buf_fini(&out);
 	fg_loop_free(judged.gw.loop);
 }
 
@@ -81,4 +115,5 @@ suite_judge(void)
 	CU_pSuite suite = CU_add_suite("what breakers are told", NULL, NULL);
 
 	ADD_TEST(suite, what_says_nothing_to_a_breaker_gives_its_place_back);
+	ADD_TEST(suite, the_log_says_why_there_was_no_connection);
 }

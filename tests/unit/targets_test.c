@@ -374,9 +374,45 @@ what_is_shown(void)
 	CU_ASSERT(fg_status_format_json(stats, targets, 0, &out));
 	CU_ASSERT(json_is_valid(fg_buf_str(&out)));
 	*fg_buf_reserve(&out, 1) = '\0';
-	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"places\":{\"orders\":{\"in_flight\":2,\"places\":6,\"places_in_use\":1,\"queue\":9,"
-	    "\"queued\":1,\"waited\":0,\"shed\":5}}"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"services\":{\"orders\":{\"requests\":0,"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "},\"in_flight\":2,\"places\":6,\"places_in_use\":1,\"queue\":9,\"waiting\":1,"
+	    "\"queued\":0,\"shed\":5,\"breaker\":\"none\",\"breaker_wait_ms\":0,\"breaker_opened\":0}},\"targets\":["));
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "{\"service\":\"orders\",\"target\":\"http://127.0.0.1:4000\",\"state\":\"drained\""));
+	fg_buf_fini(&out);
+	fg_targets_close(targets, false);
+	fg_stats_close(stats, false);
+}
+
+/* Each service once: those of now with what was counted and how they are, those of before with what was counted. */
+static void
+services_are_told_once(void)
+{
+	struct fg_targets *targets;
+	struct fg_stats *stats;
+	struct scene before, now;
+	struct fg_buf out;
+
+	scene_init(&before, FG_STR("http://127.0.0.1:4001"));
+	scene_init(&now, FG_STR("http://127.0.0.1:4001"));
+	before.service.name = FG_STR("invoices");
+	CU_ASSERT_EQUAL_FATAL(fg_stats_create(&stats, NULL, 4), FG_OK);
+	CU_ASSERT_EQUAL_FATAL(fg_targets_create(&targets, NULL, 6), FG_OK);
+	fg_stats_show_targets(stats, targets);
+	fg_counts_attach(stats, &before.config);
+	fg_targets_attach(targets, before.config.services, before.config.service_count, 1);
+	atomic_store(&before.service.stats->bucket[0], 2);
+	fg_counts_attach(stats, &now.config);
+	fg_targets_attach(targets, now.config.services, now.config.service_count, 2);
+	atomic_store(&now.service.stats->bucket[0], 3);
+	fg_stats_set_pool(stats, 1, 2, 1);
+	fg_buf_init(&out, 1 << 20);
+	CU_ASSERT(fg_status_format_json(stats, NULL, 0, &out));
+	CU_ASSERT(json_is_valid(fg_buf_str(&out)));
+	*fg_buf_reserve(&out, 1) = '\0';
+	CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(out.p, "\"services\":{\"orders\":{\"requests\":3,"));
+	CU_ASSERT_PTR_NULL(strstr(strstr(out.p, "\"orders\":{") + 1, "\"orders\":{"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"breaker_opened\":0},\"invoices\":{\"requests\":2,"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"+Inf\":0}}},\"targets\":["));
 	fg_buf_fini(&out);
 	fg_targets_close(targets, false);
 	fg_stats_close(stats, false);
@@ -443,14 +479,14 @@ breakers_are_shown(void)
 	CU_ASSERT(json_is_valid(fg_buf_str(&out)));
 	*fg_buf_reserve(&out, 1) = '\0';
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"breaker\":\"half-open\",\"breaker_wait_ms\":"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"service_breakers\":[{\"service\":\"orders\",\"breaker\":\"open\",\"breaker_wait_ms\":"));
-	/* Without one nothing is said of the service. */
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"shed\":0,\"breaker\":\"open\",\"breaker_wait_ms\":"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"breaker_opened\":3}},"));
 	scene.service.service_breaker = NULL;
 	fg_targets_attach(targets, scene.config.services, scene.config.service_count, 1);
 	fg_buf_reset(&out);
 	CU_ASSERT(fg_status_format_json(stats, targets, 0, &out));
 	*fg_buf_reserve(&out, 1) = '\0';
-	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"service_breakers\":[]"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.p, "\"shed\":0,\"breaker\":\"none\",\"breaker_wait_ms\":0,"));
 	fg_buf_fini(&out);
 	fg_targets_close(targets, false);
 	fg_stats_close(stats, false);
@@ -496,6 +532,7 @@ suite_targets(void)
 	ADD_TEST(suite, a_dead_worker_has_nothing_in_flight);
 	ADD_TEST(suite, the_file_is_joined_and_read);
 	ADD_TEST(suite, what_is_shown);
+	ADD_TEST(suite, services_are_told_once);
 	ADD_TEST(suite, breakers_are_shown);
 	ADD_TEST(suite, a_reader_points_to_what_is_there);
 }

@@ -180,4 +180,7 @@ void fg_config_free(struct fg_config *config);
 bool fg_config_format_schema(struct fg_buf *out);
 bool fg_config_format_reference(struct fg_buf *out);
 
+/* As the file has it. */
+const char *fg_balance_word(enum fg_balance balance);
+
 #endif

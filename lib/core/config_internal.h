@@ -1,6 +1,6 @@
 /*
  * Between the files that read the configuration: config.c (the whole), config_pool.c (what is about the process),
- * config_service.c, config_route.c, config_policy.c, config_consumer.c. Nobody else includes this.
+ * config_service.c, config_route.c, config_split.c, config_policy.c, config_consumer.c. Nobody else includes this.
  */
 #ifndef FG_CORE_CONFIG_INTERNAL_H
 #define FG_CORE_CONFIG_INTERNAL_H
@@ -86,20 +86,23 @@ fg_conf_parse_fn fg_config_parse_admin, fg_config_check_listens, fg_config_check
 
 /* ---- config_traffic.c */
 
-extern const struct fg_conf_choice fg_config_balances[], fg_config_criticalities[];
+extern const struct fg_conf_choice fg_config_balances[];
 extern const struct fg_conf_key fg_config_admission_keys[];
 fg_conf_parse_fn fg_config_parse_admission, fg_config_check_admission;
 extern const struct fg_conf_key fg_config_breaker_keys[], fg_config_retry_keys[], fg_config_health_keys[];
 fg_conf_parse_fn fg_config_check_breaker, fg_config_check_retry;
 fg_conf_parse_fn fg_config_parse_percent;
-/* Of a route: `split` (struct fg_split) and `mirror` (struct fg_route_mirror). */
+/* What only all keys of a service together tell. */
+void fg_config_set_traffic_presets(struct fg_service *service);
+
+/* ---- config_split.c: of a route: `split` (struct fg_split) and `mirror` (struct fg_route_mirror) */
+
+extern const struct fg_conf_choice fg_config_criticalities[];
 extern const struct fg_conf_key fg_config_split_service, fg_config_split_weight, fg_config_mirror_keys[];
 fg_conf_parse_fn fg_config_check_split, fg_config_parse_service;
 /* other: what the route says besides, service or respond; NULL: neither. */
 void fg_config_check_sharing(struct fg_conf *conf, const struct fg_conf_node *route, const struct fg_conf_node *split,
     const struct fg_conf_node *other);
-/* What only all keys of a service together tell. */
-void fg_config_set_traffic_presets(struct fg_service *service);
 
 /* ---- config_respond.c: of a route or a service (struct fg_respond) */
 

@@ -52,32 +52,6 @@ static const struct fg_conf_key query_value = {"VALUE", FG_CONF_STRING, FG_CONF_
 
 /* ---- where it goes */
 
-void
-fg_config_parse_service(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	struct fg_config_draft *draft = conf->arg;
-	struct fg_suggest suggest;
-	struct fg_str text, suggestion;
-	struct fg_service *service;
-	size_t candidates;
-
-	if (!fg_conf_want_text(conf, node, key->form, &text))
-		return;
-	service = fg_names_find(&draft->service_names, text);
-	*(const struct fg_service **)out = service;
-	if (service != NULL || !draft->has_services)
-		return;
-	fg_suggest_init(&suggest, text);
-	candidates = fg_conf_may_compare(conf, draft->service_count) ? draft->service_count : 0;
-	for (size_t i = 0; i < candidates; i++)
-		fg_suggest_offer(&suggest, draft->services[i].name);
-	suggestion = fg_suggest_format(&suggest, &conf->scratch);
-	if (suggestion.len == 0)
-		suggestion = FG_STR("; define it under services:");
-	fg_conf_error(conf, node, "there is no service " FG_STR_FMT FG_STR_FMT, FG_STR_ARG(fg_conf_quote(conf, text)),
-	    FG_STR_ARG(suggestion));
-}
-
 static void
 parse_rewrite(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
 {

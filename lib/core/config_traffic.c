@@ -256,15 +256,6 @@ fg_config_parse_admission(struct fg_conf *conf, const struct fg_conf_node *node,
 		admission->most = (int)number;
 }
 
-const struct fg_conf_choice fg_config_criticalities[] = {{"low", FG_CRITICALITY_LOW}, {"normal", FG_CRITICALITY_NORMAL},
-    {"high", FG_CRITICALITY_HIGH}, {NULL, 0}};
-
-const char *
-fg_criticality_word(enum fg_criticality criticality)
-{
-	return fg_config_criticalities[criticality].name;
-}
-
 /* ---- balance */
 
 const struct fg_conf_choice fg_config_balances[] = {{"round-robin", FG_BALANCE_ROUND_ROBIN},
@@ -285,48 +276,4 @@ fg_config_set_traffic_presets(struct fg_service *service)
 		service->hash_by = &ip;
 		service->hash_by_count = 1;
 	}
-}
-
-/* ---- split, mirror: of a route */
-
-const struct fg_conf_key fg_config_split_service = {"SERVICE", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_split, service),
-    .parse = fg_config_parse_service, .form = "the name of a service", .schema = "\"type\": \"string\"", .help = "of `services`"};
-const struct fg_conf_key fg_config_split_weight = {"WEIGHT", FG_CONF_INT, FG_CONF_AT(struct fg_split, weight), .min = 0,
-    .max = 1000000, .help = "its share, relative to the others; 0: none"};
-
-void
-fg_config_check_split(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
-{
-	/* The array's pointer is what the key's field is. */
-	const struct fg_split *splits = *(const struct fg_split *const *)out;
-	bool has_weight = false;
-
-	(void)key;
-	for (size_t i = 0; i < node->count; i++)
-		has_weight |= splits[i].weight > 0;
-	if (!has_weight)
-		fg_conf_error(conf, node, "sends nothing anywhere; one weight at least is above 0");
-}
-
-const struct fg_conf_key fg_config_mirror_keys[] = {
-    {"service", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_route_mirror, service), .flags = FG_CONF_REQUIRED,
-	.parse = fg_config_parse_service, .form = "the name of a service", .schema = "\"type\": [\"string\", \"integer\"]",
-	.help = "that gets the copies"},
-    {"percent", FG_CONF_INT, FG_CONF_AT(struct fg_route_mirror, percent), .min = 0, .max = 100, .preset = "100",
-	.help = "of the requests; those with a body of more than 64k are left out"},
-    {NULL},
-};
-
-void
-fg_config_check_sharing(struct fg_conf *conf, const struct fg_conf_node *route, const struct fg_conf_node *split,
-    const struct fg_conf_node *other)
-{
-	const struct fg_conf_node *by = fg_conf_get(route, "split-by"), *mirror = fg_conf_get(route, "mirror");
-
-	if (split != NULL && other != NULL)
-		fg_conf_error_at_name(conf, split, "a route has one of service, split and respond");
-	if (split == NULL && by != NULL)
-		fg_conf_error_at_name(conf, by, "is of no use without split:");
-	if (mirror != NULL && fg_conf_get(route, "respond") != NULL)
-		fg_conf_error_at_name(conf, mirror, "a route with respond sends nothing that could be mirrored");
 }

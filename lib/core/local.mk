@@ -16,6 +16,7 @@ lib_libfaregate_a_SOURCES += \
 	lib/core/config_respond.c \
 	lib/core/config_route.c \
 	lib/core/config_service.c \
+	lib/core/config_split.c \
 	lib/core/config_store.c \
 	lib/core/config_traffic.c \
 	lib/core/counts.c lib/core/counts.h \

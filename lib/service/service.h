@@ -202,8 +202,6 @@ FG_MUST_CHECK enum fg_err fg_service_pick(const struct fg_pick *pick, const stru
 /* "drained", "breaker open": why it cannot be had. */
 const char *fg_availability_word(enum fg_availability availability);
 
-/* As the configuration has it. */
-const char *fg_balance_word(enum fg_balance balance);
 /* A number that nobody can do much harm by guessing: SplitMix64. */
 uint64_t fg_service_draw(struct fg_service_state *state);
 

@@ -31,7 +31,7 @@ ask_boot(void)
 static size_t
 row_bytes(size_t max)
 {
-	return (2 * max * sizeof(uint16_t) + 63) / 64 * 64;
+	return (FG_TARGETS_BLOCKS * max * sizeof(uint16_t) + 63) / 64 * 64;
 }
 
 static size_t
@@ -49,7 +49,7 @@ total_size(size_t max)
 static size_t
 max_within(size_t size)
 {
-	size_t max = size / (STRIDE + FG_STATS_MAX_WORKERS * 2 * sizeof(uint16_t));
+	size_t max = size / (STRIDE + FG_STATS_MAX_WORKERS * FG_TARGETS_BLOCKS * sizeof(uint16_t));
 
 	while (max > 0 && total_size(max) > size)
 		max--;
@@ -285,31 +285,9 @@ fg_targets_start_worker(struct fg_targets *targets, unsigned slot)
 	_Atomic uint16_t *row = fg_targets_row(targets, slot);
 
 	/* The last slot is shared by those that found none: what stands there is not the newcomer's. */
-	for (uint32_t n = 0; slot < FG_STATS_MAX_WORKERS - 1 && n < 2 * targets->shared->max; n++)
+	for (uint32_t n = 0; slot < FG_STATS_MAX_WORKERS - 1 && n < FG_TARGETS_BLOCKS * targets->shared->max; n++)
 		if (atomic_load_explicit(&row[n], memory_order_relaxed) != 0)
 			atomic_store_explicit(&row[n], 0, memory_order_relaxed);
 	while (slots < slot + 1 && !atomic_compare_exchange_weak(&targets->shared->slots, &slots, slot + 1))
 		;
-}
-
-void
-fg_targets_enter(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
-{
-	if (targets != NULL && target->number != NUMBER_NONE)
-		atomic_fetch_add_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
-}
-
-void
-fg_targets_leave(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
-{
-	if (targets != NULL && target->number != NUMBER_NONE)
-		atomic_fetch_sub_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
-}
-
-unsigned
-fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *target)
-{
-	if (targets == NULL || stats == NULL || target->number == NUMBER_NONE)
-		return 0;
-	return fg_targets_count_in_flight(targets, stats, (uint32_t)target->number);
 }

@@ -1,4 +1,4 @@
-/* How the shared records of targets lie in memory: between targets.c and targets_report.c alone. */
+/* How the shared records of targets lie in memory: between the files targets*.c alone. */
 #ifndef FG_CORE_TARGETS_LAYOUT_H
 #define FG_CORE_TARGETS_LAYOUT_H
 
@@ -26,7 +26,7 @@ struct fg_targets {
 	struct fg_targets_shared *shared; /* within it */
 	struct fg_name_table table;       /* of its states */
 	const struct fg_stats *stats;     /* borrowed: of the same pool; NULL: no record is ever given back */
-	_Atomic uint16_t *rows;           /* within it: FG_STATS_MAX_WORKERS rows of max in flight, then max that wait */
+	_Atomic uint16_t *rows;           /* within it: FG_STATS_MAX_WORKERS rows, each with blocks of max */
 };
 
 /* ---- targets_room.c */
@@ -40,7 +40,14 @@ void fg_targets_free_unused(struct fg_targets *targets, uint64_t generation);
 
 /* ---- targets_places.c */
 
-/* A worker's, by the numbers of records. */
+/* What a row has, by the numbers of records: */
+enum fg_targets_block {
+	FG_TARGETS_IN_FLIGHT, /* to a target; to a service with max-in-flight */
+	FG_TARGETS_WAITING,   /* for a place at a service */
+	FG_TARGETS_TO_ALL,    /* targets of a service, in flight */
+	FG_TARGETS_BLOCKS,
+};
+
 _Atomic uint16_t *fg_targets_row(const struct fg_targets *targets, unsigned slot);
 /* Of record number n in the whole pool: in flight; waiting for a place. */
 unsigned fg_targets_count_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n);

@@ -253,7 +253,7 @@ finish_target(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_s
 	target->index = (unsigned)(target - service->targets);
 	if (target->url.len == 0)
 		return; /* what is wrong with it was said */
-	target->url_hash = fg_name_hash(target->url);
+	target->url_hash = fg_service_hash_url(target->url);
 	if (fg_str_starts_with(target->url, FG_STR("unix:")))
 		target->authority = FG_STR("localhost");
 	else

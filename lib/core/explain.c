@@ -16,12 +16,20 @@ struct view {
 	size_t available;
 };
 
-static unsigned
-count_in_flight(void *arg, const struct fg_target *target)
+static void
+count_in_flight(void *arg, const struct fg_target *const targets[], size_t count, unsigned in_flight[])
 {
 	const struct view *view = arg;
 
-	return fg_targets_in_flight(view->targets, view->stats, target);
+	fg_targets_in_flight(view->targets, view->stats, targets, count, in_flight);
+}
+
+static uint64_t
+count_all_in_flight(void *arg, const struct fg_service *service)
+{
+	const struct view *view = arg;
+
+	return fg_targets_in_flight_to_all(view->targets, view->stats, service);
 }
 
 static double
@@ -103,6 +111,7 @@ fg_exchange_explain_pick(struct fg_exchange *x, struct fg_config *config, struct
 		return;
 	pick = fg_forward_make_pick(x, service, NULL);
 	pick.in_flight = count_in_flight;
+	pick.in_flight_to_all = count_all_in_flight;
 	pick.arg = pick.tell_arg = &view;
 	pick.tell = on_target;
 	trace_service(x, service, pick.now);

@@ -30,12 +30,20 @@ struct fg_retry {
 
 /* ---- where to */
 
-static unsigned
-count_in_flight(void *arg, const struct fg_target *target)
+static void
+count_in_flight(void *arg, const struct fg_target *const targets[], size_t count, unsigned in_flight[])
 {
 	const struct fg_gateway *gw = arg;
 
-	return fg_targets_in_flight(gw->targets, gw->stats, target);
+	fg_targets_in_flight(gw->targets, gw->stats, targets, count, in_flight);
+}
+
+static uint64_t
+count_all_in_flight(void *arg, const struct fg_service *service)
+{
+	const struct fg_gateway *gw = arg;
+
+	return fg_targets_in_flight_to_all(gw->targets, gw->stats, service);
 }
 
 /* A variable that is absent gives way to the client's address, as it does for limits. */
@@ -57,6 +65,7 @@ fg_forward_make_pick(struct fg_exchange *x, const struct fg_service *service, co
 	    .hash = hash_of(x, service),
 	    .now = fg_loop_clock(gw->loop)->mono,
 	    .in_flight = count_in_flight,
+	    .in_flight_to_all = count_all_in_flight,
 	    .arg = gw,
 	};
 }

@@ -6,6 +6,8 @@
  * a key is free again only where nothing had reached the service, or where the service said by its status that nothing was
  * done (`release`), or does nothing twice by itself (`retry: {idempotency-key: true}`).
  */
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "conf/keys.h"
 #include "core/config.h"
@@ -49,16 +51,62 @@ struct ctx {
 
 /* ---- counting */
 
+enum outcome {
+	WAS_KEPT,
+	WAS_TOO_LARGE,
+	WAS_LOST,
+	WAS_RELEASED,
+	WAS_REPLAYED,
+	WAS_NOT_KEPT,
+	WAS_UNKNOWN,
+	WAS_MISMATCH,
+	WAS_IN_FLIGHT,
+	WAS_INVALID,
+	WAS_FAILED_OPEN,
+	WAS_FAILED_CLOSED,
+	WAS_STORE_FAILED,
+	OUTCOMES,
+};
+
+static const char *const outcome_names[OUTCOMES] = {
+    [WAS_KEPT] = "kept",
+    [WAS_TOO_LARGE] = "too_large",
+    [WAS_LOST] = "outcome_lost",
+    [WAS_RELEASED] = "released",
+    [WAS_REPLAYED] = "replayed",
+    [WAS_NOT_KEPT] = "not_kept",
+    [WAS_UNKNOWN] = "unknown",
+    [WAS_MISMATCH] = "mismatch",
+    [WAS_IN_FLIGHT] = "in_flight",
+    [WAS_INVALID] = "invalid",
+    [WAS_FAILED_OPEN] = "failed_open",
+    [WAS_FAILED_CLOSED] = "failed_closed",
+    [WAS_STORE_FAILED] = "store_failed",
+};
+
+/* The filter's state in a worker. */
+struct state {
+	struct fg_idempotency_store *store;    /* owned */
+	_Atomic uint64_t *counts[][OUTCOMES]; /* of each policy; looked up when they first count */
+};
+
 static void
-count(const struct fg_exchange *x, const struct idempotency_conf *conf, const char *outcome)
+count(const struct fg_exchange *x, const struct idempotency_conf *conf, enum outcome outcome)
 {
-	if (x->gw->stats != NULL && x->trace == NULL)
-		atomic_fetch_add_explicit(
-		    fg_stats_cell(x->gw->stats, FG_FAMILY_IDEMPOTENCY, conf->policy.name, fg_str_from(outcome)), 1, memory_order_relaxed);
+	struct state *state = fg_filter_state(x->gw, &fg_filter_idempotency);
+	_Atomic uint64_t **cell;
+
+	if (x->gw->stats == NULL || x->trace != NULL)
+		return;
+	cell = &state->counts[conf->policy.index][outcome];
+	if (*cell == NULL)
+		*cell = fg_stats_cell(
+		    x->gw->stats, FG_FAMILY_IDEMPOTENCY, conf->policy.name, fg_str_from(outcome_names[outcome]));
+	atomic_fetch_add_explicit(*cell, 1, memory_order_relaxed);
 }
 
 static enum fg_next
-refuse(struct fg_exchange *x, const struct idempotency_conf *conf, enum fg_err reason, const char *outcome)
+refuse(struct fg_exchange *x, const struct idempotency_conf *conf, enum fg_err reason, enum outcome outcome)
 {
 	count(x, conf, outcome);
 	return fg_respond(x, reason);
@@ -76,8 +124,8 @@ replay(struct ctx *ctx)
 
 	fg_headers_init(&headers, &x->arena);
 	if (!fg_idempotency_answer_read(fg_buf_str(&ctx->job->answer), &status, &headers, &body))
-		return refuse(x, ctx->conf, FG_ERR_IDEMPOTENCY_NOT_KEPT, "not_kept");
-	count(x, ctx->conf, "replayed");
+		return refuse(x, ctx->conf, FG_ERR_IDEMPOTENCY_NOT_KEPT, WAS_NOT_KEPT);
+	count(x, ctx->conf, WAS_REPLAYED);
 	fg_exchange_answer(x, FG_ERR_IDEMPOTENCY_REPLAYED, status, FG_STR_NONE, body);
 	/* A head with no place for one more is a service's own: ours is left out rather than the answer lost. */
 	x->resp.headers = headers;
@@ -88,7 +136,7 @@ replay(struct ctx *ctx)
 static enum fg_next
 refuse_in_flight(struct ctx *ctx)
 {
-	enum fg_next next = refuse(ctx->x, ctx->conf, FG_ERR_IDEMPOTENCY_IN_FLIGHT, "in_flight");
+	enum fg_next next = refuse(ctx->x, ctx->conf, FG_ERR_IDEMPOTENCY_IN_FLIGHT, WAS_IN_FLIGHT);
 
 	(void)!fg_headers_add(&ctx->x->resp.headers, FG_STR("Retry-After"), FG_STR("1"));
 	return next;
@@ -102,8 +150,8 @@ without_store(struct ctx *ctx)
 	fg_exchange_trace(x, "idempotency", fg_err_token(ctx->job->err), "the store has failed: %s",
 	    ctx->conf->fails_open ? "forwarded as if there were no key" : "refused");
 	if (!ctx->conf->fails_open)
-		return refuse(x, ctx->conf, ctx->job->err, "failed_closed");
-	count(x, ctx->conf, "failed_open");
+		return refuse(x, ctx->conf, ctx->job->err, WAS_FAILED_CLOSED);
+	count(x, ctx->conf, WAS_FAILED_OPEN);
 	return FG_CONTINUE;
 }
 
@@ -145,11 +193,11 @@ begun(struct fg_exchange *x, void *arg)
 	case FG_IDEMPOTENCY_KEPT:
 		return replay(ctx);
 	case FG_IDEMPOTENCY_NOT_KEPT:
-		return refuse(x, ctx->conf, FG_ERR_IDEMPOTENCY_NOT_KEPT, "not_kept");
+		return refuse(x, ctx->conf, FG_ERR_IDEMPOTENCY_NOT_KEPT, WAS_NOT_KEPT);
 	case FG_IDEMPOTENCY_UNKNOWN:
-		return refuse(x, ctx->conf, FG_ERR_IDEMPOTENCY_OUTCOME_UNKNOWN, "unknown");
+		return refuse(x, ctx->conf, FG_ERR_IDEMPOTENCY_OUTCOME_UNKNOWN, WAS_UNKNOWN);
 	case FG_IDEMPOTENCY_MISMATCH:
-		return refuse(x, ctx->conf, FG_ERR_IDEMPOTENCY_MISMATCH, "mismatch");
+		return refuse(x, ctx->conf, FG_ERR_IDEMPOTENCY_MISMATCH, WAS_MISMATCH);
 	}
 	FG_ASSERT(false);
 	return FG_CONTINUE;
@@ -185,15 +233,15 @@ is_trusted(const struct fg_exchange *x)
 static enum fg_next
 ask(struct fg_exchange *x, void *arg)
 {
-	struct fg_idempotency_store *store = fg_filter_state(x->gw, &fg_filter_idempotency);
+	const struct state *state = fg_filter_state(x->gw, &fg_filter_idempotency);
 	struct ctx *ctx = arg;
 	const struct idempotency_conf *conf = ctx->conf;
 	struct fg_idempotency_ask *asked;
 	fg_usec longest = x->route->timeout > conf->lock ? x->route->timeout : conf->lock;
 
 	if (!fg_body_is_whole(x))
-		return refuse(x, conf, FG_ERR_IDEMPOTENCY_BODY_TOO_LARGE, "invalid");
-	ctx->job = fg_idempotency_job_new(store);
+		return refuse(x, conf, FG_ERR_IDEMPOTENCY_BODY_TOO_LARGE, WAS_INVALID);
+	ctx->job = fg_idempotency_job_new(state->store);
 	asked = &ctx->job->ask;
 	FG_ASSERT(fg_idempotency_record(asked->record, x, conf->by, conf->by_count, ctx->key));
 	fg_idempotency_fingerprint(asked->fingerprint, x);
@@ -224,7 +272,7 @@ on_request(const void *conf_arg, void *ctx_arg, struct fg_exchange *x)
 	if (err == FG_OK && !fg_idempotency_record(record, x, conf->by, conf->by_count, ctx->key))
 		err = FG_ERR_IDEMPOTENCY_OWNER_UNKNOWN;
 	if (err != FG_OK)
-		return refuse(x, conf, err, "invalid");
+		return refuse(x, conf, err, WAS_INVALID);
 	x->has_idempotency_key = true;
 	if (x->total_deadline == 0 && x->trace == NULL) {
 		/* A lease has to outlast the exchange, which so has an end. */
@@ -271,8 +319,8 @@ end_of(struct ctx *ctx)
 static void
 count_end(struct ctx *ctx)
 {
-	static const char *const outcomes[] = {[FG_IDEMPOTENCY_KEEP] = "kept", [FG_IDEMPOTENCY_DO_NOT_KEEP] = "too_large",
-	    [FG_IDEMPOTENCY_DO_NOT_KNOW] = "outcome_lost", [FG_IDEMPOTENCY_RELEASE] = "released"};
+	static const enum outcome outcomes[] = {[FG_IDEMPOTENCY_KEEP] = WAS_KEPT, [FG_IDEMPOTENCY_DO_NOT_KEEP] = WAS_TOO_LARGE,
+	    [FG_IDEMPOTENCY_DO_NOT_KNOW] = WAS_LOST, [FG_IDEMPOTENCY_RELEASE] = WAS_RELEASED};
 
 	count(ctx->x, ctx->conf, outcomes[ctx->job->end]);
 }
@@ -287,7 +335,7 @@ note_end(struct ctx *ctx)
 		count_end(ctx);
 		return;
 	}
-	count(x, ctx->conf, "store_failed");
+	count(x, ctx->conf, WAS_STORE_FAILED);
 	FG_LOG(x->gw->log, WARN, "idempotency", "the end of a request could not be kept", FG_F_STR("policy", ctx->conf->policy.name),
 	    FG_F_CSTR("reason", fg_err_token(ctx->job->err)), FG_F_STR("request_id", x->req.id));
 }
@@ -430,13 +478,21 @@ static const struct fg_conf_key keys[] = {
 static void *
 worker_start(struct fg_gateway *gw, void *shared)
 {
-	return fg_idempotency_store_new(gw, shared);
+	size_t policies = fg_config_policies(gw->config, &fg_filter_idempotency)->count;
+	struct state *state = calloc(1, sizeof(*state) + policies * sizeof(state->counts[0]));
+
+	FG_ASSERT(state != NULL);
+	state->store = fg_idempotency_store_new(gw, shared);
+	return state;
 }
 
 static void
-worker_stop(void *state)
+worker_stop(void *arg)
 {
-	fg_idempotency_store_free(state);
+	struct state *state = arg;
+
+	fg_idempotency_store_free(state->store);
+	free(state);
 }
 
 static size_t

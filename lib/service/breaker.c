@@ -5,9 +5,9 @@
 
 enum { TIME_BITS = 42, COUNT_BITS = 14, DOUBLED_BITS = 5, RATE_BITS = 1, STATE_BITS = 2 };
 enum { MOST_COUNT = (1 << COUNT_BITS) - 1, MOST_DOUBLED = 20, DOUBLED_AT = TIME_BITS + COUNT_BITS };
-enum { RATE_AT = DOUBLED_AT + DOUBLED_BITS, STATE_AT = RATE_AT + RATE_BITS };
+enum { RATE_AT = DOUBLED_AT + DOUBLED_BITS, STATE_AT = FG_BREAKER_STATE_AT };
 
-_Static_assert(STATE_AT + STATE_BITS == 64, "all of it in one word");
+_Static_assert(RATE_AT + RATE_BITS == STATE_AT && STATE_AT + STATE_BITS == 64, "all of it in one word");
 
 struct view {
 	enum fg_breaker_state state;

@@ -36,6 +36,8 @@ struct fg_breaker_conf {
 	fg_usec open_most;  /* however often it has failed */
 };
 
+/* It stands in the topmost bits of the word. */
+enum { FG_BREAKER_STATE_AT = 62 };
 enum fg_breaker_state { FG_BREAKER_CLOSED, FG_BREAKER_OPEN, FG_BREAKER_HALF_OPEN };
 
 /* What an event changed, for the log: one line a change, from the worker whose event it was. */
@@ -48,6 +50,12 @@ struct fg_breaker_pass {
 };
 
 enum fg_breaker_state fg_breaker_state(const struct fg_breaker *breaker);
+/* That of most breakers, most of the time. */
+static inline bool
+fg_breaker_is_closed(const struct fg_breaker *breaker)
+{
+	return atomic_load_explicit(&breaker->word, memory_order_relaxed) >> FG_BREAKER_STATE_AT == FG_BREAKER_CLOSED;
+}
 /* "closed", "open", "half-open". */
 const char *fg_breaker_word(enum fg_breaker_state state);
 /* Whether it was a rate that opened it last, and not failures in a row. While it is closed: false. */

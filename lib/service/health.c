@@ -5,19 +5,12 @@
 
 enum { TIME_BITS = 42, STREAK_BITS = 16, MOST_STREAK = (1 << STREAK_BITS) - 1 };
 
-#define DOWN (UINT64_C(1) << 63)
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
 
 static uint64_t
 load(const fg_health *health)
 {
 	return atomic_load_explicit(health, memory_order_relaxed);
-}
-
-bool
-fg_health_is_up(const fg_health *health)
-{
-	return (load(health) & DOWN) == 0;
 }
 
 fg_usec
@@ -37,13 +30,13 @@ fg_health_report(fg_health *health, const struct fg_health_conf *conf, bool pass
 	do {
 		unsigned streak = (before >> TIME_BITS) & MOST_STREAK;
 
-		is_up = (before & DOWN) == 0;
+		is_up = (before & FG_HEALTH_DOWN) == 0;
 		streak = passed == is_up ? 0 : streak + 1;
 		changes = streak >= (is_up ? conf->down_after : conf->up_after);
 		if (changes)
-			after = (is_up ? DOWN : 0) | ((uint64_t)(now / FG_US_PER_MS) & TIME_MASK);
+			after = (is_up ? FG_HEALTH_DOWN : 0) | ((uint64_t)(now / FG_US_PER_MS) & TIME_MASK);
 		else
-			after = (before & (DOWN | TIME_MASK)) | (uint64_t)streak << TIME_BITS;
+			after = (before & (FG_HEALTH_DOWN | TIME_MASK)) | (uint64_t)streak << TIME_BITS;
 	} while (!atomic_compare_exchange_weak(health, &before, after));
 	if (!changes)
 		return FG_HEALTH_SAME;

@@ -19,7 +19,14 @@ struct fg_health_conf {
 
 enum fg_health_change { FG_HEALTH_SAME, FG_HEALTH_WENT_UP, FG_HEALTH_WENT_DOWN };
 
-bool fg_health_is_up(const fg_health *health);
+/* Down: the topmost bit. */
+#define FG_HEALTH_DOWN (UINT64_C(1) << 63)
+
+static inline bool
+fg_health_is_up(const fg_health *health)
+{
+	return (atomic_load_explicit(health, memory_order_relaxed) & FG_HEALTH_DOWN) == 0;
+}
 /* The moment (monotonic, rounded to ms) of the last change; 0: there was none. */
 fg_usec fg_health_since(const fg_health *health);
 /* The result of a probe. */

@@ -12,15 +12,13 @@ enum {
 	LOAD_LEAST = 4,             /* and so many in any case: few requests are not spread for nothing */
 };
 
-struct candidate {
-	const struct fg_target *target;
-	int64_t weight; /* WEIGHT_SCALE for 1 */
-	unsigned in_flight;
-};
-
+/* Who may be had, but for max-connections. */
 struct candidates {
-	struct candidate v[FG_SERVICE_MOST_TARGETS];
+	const struct fg_target *targets[FG_SERVICE_MOST_TARGETS];
+	int64_t weights[FG_SERVICE_MOST_TARGETS]; /* WEIGHT_SCALE for 1 */
+	int64_t total;                            /* of the weights */
 	size_t count;
+	enum { UNASKED, BELIEVED, NOT_BELIEVED } probes;
 	enum fg_err why; /* there is none */
 	fg_usec wait;
 };
@@ -49,7 +47,7 @@ breaker_wait(const struct fg_pick *pick, const struct fg_target *target)
 static bool
 is_closed(const struct fg_service *service, const struct fg_target *target)
 {
-	return service->breaker == NULL || fg_breaker_state(&target->state->breaker) == FG_BREAKER_CLOSED;
+	return service->breaker == NULL || fg_breaker_is_closed(&target->state->breaker);
 }
 
 /*
@@ -61,8 +59,6 @@ believes_health(const struct fg_service *service)
 {
 	size_t there = 0, up = 0;
 
-	if (service->health == NULL)
-		return false;
 	for (size_t i = 0; i < service->target_count; i++) {
 		if (is_drained(&service->targets[i]))
 			continue;
@@ -70,6 +66,32 @@ believes_health(const struct fg_service *service)
 		up += fg_health_is_up(&service->targets[i].state->health) && is_closed(service, &service->targets[i]);
 	}
 	return up * 100 >= there * (size_t)service->health->panic;
+}
+
+/* All targets are looked at for that, but only where one is down. */
+static bool
+is_down(const struct fg_pick *pick, const struct fg_target *target, struct candidates *found)
+{
+	if (pick->service->health == NULL || fg_health_is_up(&target->state->health))
+		return false;
+	if (found->probes == UNASKED)
+		found->probes = believes_health(pick->service) ? BELIEVED : NOT_BELIEVED;
+	return found->probes == BELIEVED;
+}
+
+static unsigned
+in_flight_to(const struct fg_pick *pick, const struct fg_target *target)
+{
+	unsigned in_flight;
+
+	pick->in_flight(pick->arg, &target, 1, &in_flight);
+	return in_flight;
+}
+
+static bool
+is_full(const struct fg_pick *pick, const struct fg_target *target)
+{
+	return target->max_connections > 0 && in_flight_to(pick, target) >= target->max_connections;
 }
 
 /* It grows with the time since the target came back. */
@@ -99,35 +121,87 @@ note_breaker(struct candidates *found, fg_usec wait)
 }
 
 static enum fg_availability
-look_at(const struct fg_pick *pick, const struct fg_target *target, bool believes, unsigned *in_flight, fg_usec *wait)
+look_at(const struct fg_pick *pick, const struct fg_target *target, struct candidates *found)
 {
-	*wait = breaker_wait(pick, target);
 	if (is_tried(pick, target))
 		return FG_IS_TRIED;
 	if (is_drained(target))
 		return FG_IS_DRAINED;
-	if (believes && !fg_health_is_up(&target->state->health))
+	if (is_down(pick, target, found))
 		return FG_IS_DOWN;
-	if (*wait > 0)
-		return FG_IS_OPEN;
-	if (target->max_connections > 0 || pick->service->balance != FG_BALANCE_ROUND_ROBIN)
-		*in_flight = pick->in_flight(pick->arg, target);
-	return target->max_connections > 0 && *in_flight >= target->max_connections ? FG_IS_FULL : FG_AVAILABLE;
+	return !is_closed(pick->service, target) && breaker_wait(pick, target) > 0 ? FG_IS_OPEN : FG_AVAILABLE;
 }
 
 static void
-consider(const struct fg_pick *pick, const struct fg_target *target, bool believes, struct candidates *found)
+add(struct candidates *found, const struct fg_target *target, int64_t weight)
 {
-	unsigned in_flight = 0;
-	fg_usec wait;
-	enum fg_availability availability = look_at(pick, target, believes, &in_flight, &wait);
+	found->targets[found->count] = target;
+	found->weights[found->count++] = weight;
+	found->total += weight;
+}
 
-	if (pick->tell != NULL)
-		pick->tell(pick->tell_arg, target, availability, wait);
+static void
+consider(const struct fg_pick *pick, const struct fg_target *target, struct candidates *found)
+{
+	enum fg_availability availability = look_at(pick, target, found);
+
+	if (pick->tell != NULL) {
+		if (availability == FG_AVAILABLE && is_full(pick, target))
+			availability = FG_IS_FULL;
+		pick->tell(pick->tell_arg, target, availability, breaker_wait(pick, target));
+	}
 	if (availability == FG_IS_OPEN)
-		note_breaker(found, wait);
+		note_breaker(found, breaker_wait(pick, target));
 	else if (availability == FG_AVAILABLE)
-		found->v[found->count++] = (struct candidate){target, weight_of(pick, target), in_flight};
+		add(found, target, weight_of(pick, target));
+}
+
+/* Nothing speaks against it, nor for less than its weight, whatever the service goes by: most targets, most of the time. */
+static bool
+is_untroubled(const struct fg_target_state *state)
+{
+	return (atomic_load_explicit(&state->since, memory_order_relaxed) == 0) & fg_health_is_up(&state->health) &
+	    fg_breaker_is_closed(&state->breaker) & (atomic_load_explicit(&state->drained, memory_order_relaxed) == 0);
+}
+
+static void
+consider_all(const struct fg_pick *pick, struct candidates *found)
+{
+	const struct fg_service *service = pick->service;
+	bool tells = pick->tell != NULL;
+
+	for (size_t i = 0; i < service->target_count; i++) {
+		const struct fg_target *target = &service->targets[i];
+
+		if (!tells && !is_tried(pick, target) && is_untroubled(target->state))
+			add(found, target, (int64_t)target->weight * WEIGHT_SCALE);
+		else
+			consider(pick, target, found);
+	}
+}
+
+static void
+drop(struct candidates *found, size_t at)
+{
+	found->total -= found->weights[at];
+	found->count--;
+	found->targets[at] = found->targets[found->count];
+	found->weights[at] = found->weights[found->count];
+}
+
+/* Who has max-connections in flight. That is counted for those alone that are chosen, until one of them, `at`, is full. */
+static void
+drop_full(const struct fg_pick *pick, struct candidates *found, size_t at)
+{
+	unsigned in_flight[FG_SERVICE_MOST_TARGETS];
+	size_t count = found->count;
+
+	pick->in_flight(pick->arg, found->targets, count, in_flight);
+	found->count = 0;
+	found->total = 0;
+	for (size_t i = 0; i < count; i++)
+		if (i != at && (found->targets[i]->max_connections == 0 || in_flight[i] < found->targets[i]->max_connections))
+			add(found, found->targets[i], found->weights[i]);
 }
 
 const char *
@@ -147,29 +221,32 @@ fg_availability_word(enum fg_availability availability)
 
 /* ---- which of them */
 
-static int64_t
-total_weight(const struct candidates *found)
-{
-	int64_t total = 0;
-
-	for (size_t i = 0; i < found->count; i++)
-		total += found->v[i].weight;
-	return total;
-}
-
 static size_t
 choose_in_turn(const struct fg_pick *pick, const struct candidates *found)
 {
-	int64_t *credit = pick->state->credit;
+	int64_t most = INT64_MIN;
 	size_t best = 0;
 
 	for (size_t i = 0; i < found->count; i++) {
-		credit[found->v[i].target->index] += found->v[i].weight;
-		if (credit[found->v[i].target->index] > credit[found->v[best].target->index])
-			best = i;
+		int64_t credit = pick->state->credit[found->targets[i]->index] + found->weights[i];
+
+		if (credit <= most)
+			continue;
+		most = credit;
+		best = i;
 	}
-	credit[found->v[best].target->index] -= total_weight(found);
 	return best;
+}
+
+/* It got the request: all others that could have had it have more of a claim to the next. */
+static void
+take_turn(const struct fg_pick *pick, const struct candidates *found, size_t at)
+{
+	int64_t *credit = pick->state->credit;
+
+	for (size_t i = 0; i < found->count; i++)
+		credit[found->targets[i]->index] += found->weights[i];
+	credit[found->targets[at]->index] -= found->total;
 }
 
 /* The finalizer of MurmurHash3: each bit depends on all. */
@@ -192,13 +269,13 @@ fg_service_draw(struct fg_service_state *state)
 static size_t
 draw_one(const struct fg_pick *pick, const struct candidates *found, size_t not)
 {
-	int64_t total = total_weight(found) - (not < found->count ? found->v[not].weight : 0);
+	int64_t total = found->total - (not < found->count ? found->weights[not] : 0);
 	int64_t left = (int64_t)(fg_service_draw(pick->state) % (uint64_t)total);
 
 	for (size_t i = 0; i < found->count; i++) {
 		if (i == not)
 			continue;
-		left -= found->v[i].weight;
+		left -= found->weights[i];
 		if (left < 0)
 			return i;
 	}
@@ -209,47 +286,82 @@ static size_t
 choose_idler(const struct fg_pick *pick, const struct candidates *found)
 {
 	size_t one = draw_one(pick, found, found->count), other = draw_one(pick, found, one);
+	const struct fg_target *const both[] = {found->targets[one], found->targets[other]};
+	unsigned in_flight[2];
 
-	return (int64_t)found->v[other].in_flight * found->v[one].weight < (int64_t)found->v[one].in_flight * found->v[other].weight
-	    ? other
-	    : one;
+	pick->in_flight(pick->arg, both, 2, in_flight);
+	return (int64_t)in_flight[1] * found->weights[one] < (int64_t)in_flight[0] * found->weights[other] ? other : one;
 }
 
-/* Rendezvous hashing: every target has a number for the key, and the highest wins; -w/ln(u) makes it so in w of all cases. */
-static double
-score(uint64_t hash, const struct candidate *candidate)
+/* Balanced by hash; most: in flight for a weight of 1. */
+static bool
+may_have_more(const struct fg_pick *pick, const struct candidates *found, size_t i, double most)
 {
-	uint64_t bits = mix(hash ^ mix(candidate->target->url_hash));
-	double u = ((double)(bits >> 11) + 0.5) / (double)(UINT64_C(1) << 53);
+	unsigned in_flight = in_flight_to(pick, found->targets[i]);
 
-	FG_ASSERT(candidate->target->url_hash != 0);
-	return -(double)candidate->weight / log(u);
+	return in_flight < LOAD_LEAST || in_flight < most * (double)found->weights[i];
+}
+
+/*
+ * Rendezvous hashing: every target has a number for the key, and the highest wins; -w/ln(u) makes it so in w of all cases.
+ * As -ln(u) is more than 1-u, that is less than w/(1-u): few targets need a logarithm. found->count: nobody may have more.
+ */
+static size_t
+rendezvous(const struct fg_pick *pick, const struct candidates *found, double most)
+{
+	static const uint64_t steps = UINT64_C(1) << 53;
+	size_t best = found->count;
+	double best_score = 0;
+
+	for (size_t i = 0; i < found->count; i++) {
+		uint64_t step = mix(pick->hash ^ found->targets[i]->url_hash) >> 11;
+		double weight = (double)found->weights[i], rest = ((double)(steps - 1 - step) + 0.5) / (double)steps, score;
+
+		if (weight < best_score * rest)
+			continue;
+		score = -weight / log(((double)step + 0.5) / (double)steps);
+		if (score <= best_score || (most < INFINITY && !may_have_more(pick, found, i, most)))
+			continue;
+		best_score = score;
+		best = i;
+	}
+	return best;
+}
+
+/* To all candidates. One by one only where there are others. */
+static uint64_t
+in_flight_to_all(const struct fg_pick *pick, const struct candidates *found)
+{
+	unsigned in_flight[FG_SERVICE_MOST_TARGETS];
+	uint64_t sum = 0;
+
+	if (found->count == pick->service->target_count)
+		return pick->in_flight_to_all(pick->arg, pick->service);
+	pick->in_flight(pick->arg, found->targets, found->count, in_flight);
+	for (size_t i = 0; i < found->count; i++)
+		sum += in_flight[i];
+	return sum;
 }
 
 static size_t
 choose_by_hash(const struct fg_pick *pick, const struct candidates *found)
 {
-	int64_t total = total_weight(found);
-	uint64_t in_flight = 1;
-	size_t best = found->count, first = 0;
-	double best_score = 0, first_score = 0;
+	size_t first = rendezvous(pick, found, INFINITY), best;
+	double most;
 
-	for (size_t i = 0; i < found->count; i++)
-		in_flight += found->v[i].in_flight;
-	for (size_t i = 0; i < found->count; i++) {
-		double most = (double)in_flight * (double)found->v[i].weight / (double)total * LOAD_FACTOR_PERCENT / 100;
-		double mine = score(pick->hash, &found->v[i]);
-
-		if (mine > first_score) {
-			first_score = mine;
-			first = i;
-		}
-		if (mine > best_score && (found->v[i].in_flight < most || found->v[i].in_flight < LOAD_LEAST)) {
-			best_score = mine;
-			best = i;
-		}
-	}
+	if (in_flight_to(pick, found->targets[first]) < LOAD_LEAST)
+		return first;
+	most = (double)(in_flight_to_all(pick, found) + 1) * LOAD_FACTOR_PERCENT / 100 / (double)found->total;
+	if (may_have_more(pick, found, first, most))
+		return first;
+	best = rendezvous(pick, found, most);
 	return best == found->count ? first : best;
+}
+
+uint64_t
+fg_service_hash_url(struct fg_str url)
+{
+	return mix(fg_name_hash(url));
 }
 
 static size_t
@@ -305,22 +417,28 @@ fg_service_pick(const struct fg_pick *pick, const struct fg_target **target, str
 {
 	const struct fg_service *service = pick->service;
 	struct candidates found;
-	bool believes = believes_health(service);
 
 	FG_ASSERT(service->target_count > 0 && service->target_count <= FG_SERVICE_MOST_TARGETS);
 	found.count = 0;
+	found.total = 0;
+	found.probes = UNASKED;
 	found.why = FG_ERR_SERVICE_UNAVAILABLE;
 	found.wait = service->health != NULL ? service->health->every : FG_US_PER_S;
-	for (size_t i = 0; i < service->target_count; i++)
-		consider(pick, &service->targets[i], believes, &found);
+	consider_all(pick, &found);
 	while ((*wait = service_wait(pick)) == 0 && found.count > 0) {
 		size_t at = choose(pick, &found);
 
-		*target = found.v[at].target;
-		if (enter(pick, *target, permit))
+		*target = found.targets[at];
+		if (is_full(pick, *target)) {
+			drop_full(pick, &found, at);
+		} else if (enter(pick, *target, permit)) {
+			if (service->balance == FG_BALANCE_ROUND_ROBIN)
+				take_turn(pick, &found, at);
 			return FG_OK;
-		note_breaker(&found, breaker_wait(pick, *target));
-		found.v[at] = found.v[--found.count];
+		} else {
+			note_breaker(&found, breaker_wait(pick, *target));
+			drop(&found, at);
+		}
 	}
 	/* The service rests; where its targets do so for longer, they say when. */
 	if (*wait > 0 && (found.count > 0 || found.why != FG_ERR_BREAKER_OPEN || found.wait <= *wait))

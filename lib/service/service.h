@@ -26,7 +26,7 @@ struct fg_target {
 	const struct fg_service *service;
 	unsigned index;          /* within the service */
 	struct fg_str url;       /* "http://127.0.0.1:4000", no path, no trailing slash; "unix:/run/app.sock" */
-	uint64_t url_hash;       /* fg_name_hash() of it, for FG_BALANCE_HASH */
+	uint64_t url_hash;       /* fg_service_hash_url(), for FG_BALANCE_HASH */
 	struct fg_str authority; /* "127.0.0.1:4000": the Host for `host: target`; of a socket "localhost" */
 	unsigned weight;         /* 1..1000 */
 	unsigned max_connections; /* requests in flight of the whole pool; 0: any number */
@@ -168,8 +168,9 @@ struct fg_pick {
 	const struct fg_tried *tried; /* these are left out; NULL: none */
 	uint64_t hash;                /* for FG_BALANCE_HASH */
 	fg_usec now;                  /* monotonic */
-	/* Requests in flight in the whole pool. */
-	unsigned (*in_flight)(void *arg, const struct fg_target *target);
+	/* Requests in flight to each of them in the whole pool. */
+	void (*in_flight)(void *arg, const struct fg_target *const targets[], size_t count, unsigned in_flight[]);
+	uint64_t (*in_flight_to_all)(void *arg, const struct fg_service *service); /* together */
 	void *arg;
 	/*
 	 * For `faregate explain`: hears of each target; wait: until its breaker lets a request through. Then no breaker is
@@ -199,6 +200,8 @@ struct fg_permit {
  */
 FG_MUST_CHECK enum fg_err fg_service_pick(const struct fg_pick *pick, const struct fg_target **target,
     struct fg_permit *permit, fg_usec *wait);
+/* Alike in all processes. */
+uint64_t fg_service_hash_url(struct fg_str url);
 /* "drained", "breaker open": why it cannot be had. */
 const char *fg_availability_word(enum fg_availability availability);
 

@@ -41,7 +41,7 @@ total_size(size_t max)
 static size_t
 max_within(size_t size)
 {
-	size_t max = size / (STRIDE + FG_STATS_MAX_WORKERS * 2 * sizeof(uint16_t));
+	size_t max = size / (STRIDE + FG_STATS_MAX_WORKERS * FG_TARGETS_BLOCKS * sizeof(uint16_t));
 
 	while (max > 0 && total_size(max) > size)
 		max--;

@@ -7,6 +7,8 @@
 #ifndef FG_SERVICE_TARGETS_H
 #define FG_SERVICE_TARGETS_H
 
+#include <stddef.h>
+
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -22,18 +24,23 @@ struct fg_stats;
 struct fg_target;
 struct fg_targets;
 
-/* Of a target, or of a service as a whole. All times are monotonic. Zeroed: nothing is known. */
+/*
+ * Of a target, or of a service as a whole. All times are monotonic. Zeroed: nothing is known. What every request looks at, of
+ * all targets, and few change, lies together; what each request to the target changes lies on other lines of the cache.
+ */
 struct fg_target_state {
 	struct fg_name_head head;        /* "SERVICE URL"; "SERVICE" */
-	struct fg_breaker breaker;
-	fg_health health;
 	_Atomic int64_t probe_due;       /* whoever moves it on makes the next probe */
+	fg_health health;
 	_Atomic int64_t since;           /* when it came back (up, closed, undrained); 0: it was never away */
 	_Atomic uint32_t drained;
 	_Atomic uint32_t is_probed;      /* the configuration has probes for it, */
-	_Atomic uint32_t has_breaker;  /* or a breaker */
+	_Atomic uint32_t has_breaker;    /* or a breaker */
+	_Atomic uint32_t places, room;   /* as the last has them of a service: in flight at most (0: any number), waiting at most */
 	_Atomic uint64_t generation;     /* of the last configuration that has it */
-	_Atomic uint64_t requests, failures, probes, probes_failed, opened;
+	_Atomic uint64_t opened;         /* how often its breaker has */
+	struct fg_breaker breaker;
+	_Atomic uint64_t requests, failures, probes, probes_failed;
 	/* of a service */
 	_Atomic int64_t retry_credit;    /* thousandths of a retry or hedge; 0 stands for what a service begins with */
 	_Atomic uint64_t hedges, hedges_won, hedges_refused;
@@ -41,8 +48,11 @@ struct fg_target_state {
 	_Atomic uint64_t retries, retries_refused, mirrored, mirrors_dropped;
 	_Atomic uint64_t queued, shed;   /* waited for a place; were refused one */
 	_Atomic uint64_t hungry;         /* which worker has the next place to itself (admission.c) */
-	_Atomic uint32_t places, room;   /* as the last configuration has them: in flight at most (0: any number), waiting at most */
 };
+
+_Static_assert(offsetof(struct fg_target_state, health) % 64 == 0 &&
+	offsetof(struct fg_target_state, breaker.rate) == offsetof(struct fg_target_state, health) + 64,
+    "health, since, drained and the breaker's word are all of one line, and no count of requests is");
 
 /* As fg_stats_create(), fg_stats_join() and fg_stats_open(). count: of services and targets together. */
 enum fg_err fg_targets_create(struct fg_targets **out, const char *path, size_t count) FG_MUST_CHECK;
@@ -76,8 +86,11 @@ void fg_targets_start_worker(struct fg_targets *targets, unsigned slot);
 /* A request to it begins, or is over. A target without a shared record is not counted. */
 void fg_targets_enter(struct fg_targets *targets, unsigned slot, const struct fg_target *target);
 void fg_targets_leave(struct fg_targets *targets, unsigned slot, const struct fg_target *target);
-/* How many are in flight in the whole pool. */
-unsigned fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *target);
+/* How many are in flight in the whole pool to each of them. */
+void fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *const of[],
+    size_t count, unsigned in_flight[]);
+/* To all targets of a service together. */
+uint64_t fg_targets_in_flight_to_all(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_service *service);
 
 /* Whether the pool counts what is in flight to the service as a whole; else the worker counts alone. */
 bool fg_targets_is_shared(const struct fg_targets *targets, const struct fg_service *service);

@@ -26,7 +26,7 @@ struct fg_targets {
 	struct fg_targets_shared *shared; /* within it */
 	struct fg_name_table table;       /* of its states */
 	const struct fg_stats *stats;     /* borrowed: of the same pool; NULL: no record is ever given back */
-	_Atomic uint16_t *rows;           /* within it: FG_STATS_MAX_WORKERS rows of max in flight, then max that wait */
+	_Atomic uint16_t *rows;           /* within it: FG_STATS_MAX_WORKERS rows, each with blocks of max */
 };
 
 /* fg_target.number, fg_service.number: it has no record in there. */
@@ -36,7 +36,7 @@ enum { FG_TARGETS_NUMBER_NONE = -1 };
 static inline size_t
 fg_targets_row_bytes(size_t max)
 {
-	return (2 * max * sizeof(uint16_t) + 63) / 64 * 64;
+	return (FG_TARGETS_BLOCKS * max * sizeof(uint16_t) + 63) / 64 * 64;
 }
 
 /* ---- targets_room.c */
@@ -50,7 +50,14 @@ void fg_targets_free_unused(struct fg_targets *targets, uint64_t generation);
 
 /* ---- targets_places.c */
 
-/* A worker's, by the numbers of records. */
+/* What a row has, by the numbers of records: */
+enum fg_targets_block {
+	FG_TARGETS_IN_FLIGHT, /* to a target; to a service with max-in-flight */
+	FG_TARGETS_WAITING,   /* for a place at a service */
+	FG_TARGETS_TO_ALL,    /* targets of a service, in flight */
+	FG_TARGETS_BLOCKS,
+};
+
 _Atomic uint16_t *fg_targets_row(const struct fg_targets *targets, unsigned slot);
 /* Of record number n in the whole pool: in flight; waiting for a place. */
 unsigned fg_targets_count_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n);

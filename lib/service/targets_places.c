@@ -2,18 +2,18 @@
  * How many are in flight to a service, and how many wait for that, counted over all workers and never more than a bound.
  * Each worker has a cell of its own for either number. To take one more it first claims: of two that do so at once, one at
  * least sees the other's claim. Whoever finds that there is enough for all who claim makes a count of its claim; where there
- * is not, the one with the lowest slot keeps its claim and the others take theirs back until it is through. So what is free
- * goes to one of them, and a claim that its worker did not outlive counts no longer than the worker.
+ * is not, all take theirs back but the one with the lowest slot, which looks again, and nobody leaves with nothing before he
+ * has looked once more: whoever takes his claim back last sees that the others have. So what is free goes to one of them.
+ * Nobody waits for anybody: a claim whose worker is not running counts as a place until it runs again, as what it has in
+ * flight does, and a claim that its worker did not outlive counts no longer than the worker.
  */
-#include <sched.h>
-
 #include "service/service.h"
 #include "service/targets_layout.h"
 
 enum {
 	CLAIM = 0x8000, /* beside the count, which stays far below: FG_MAX_CONNECTIONS and copies */
-	/* Looks at the others before they are left alone: a claim lasts for nanoseconds, unless its worker is not running. */
-	TRIES = 64,
+	LOOKS = 16,     /* at the others' claims, which last for nanoseconds, unless their workers are not running, */
+	TRIES = 16,     /* and so often in all */
 };
 
 _Static_assert(2 * FG_MAX_CONNECTIONS + FG_MAX_MIRRORS < CLAIM, "a worker's count has room beside its claim");
@@ -37,25 +37,17 @@ fg_targets_start_worker(struct fg_targets *targets, unsigned slot)
 	_Atomic uint16_t *row = fg_targets_row(targets, slot);
 
 	/* The last slot is shared by those that found none: what stands there is not the newcomer's. */
-	for (uint32_t n = 0; slot < FG_STATS_MAX_WORKERS - 1 && n < 2 * targets->shared->max; n++)
+	for (uint32_t n = 0; slot < FG_STATS_MAX_WORKERS - 1 && n < FG_TARGETS_BLOCKS * targets->shared->max; n++)
 		if (atomic_load_explicit(&row[n], memory_order_relaxed) != 0)
 			atomic_store_explicit(&row[n], 0, memory_order_relaxed);
 	while (slots < slot + 1 && !atomic_compare_exchange_weak(&targets->shared->slots, &slots, slot + 1))
 		;
 }
 
-void
-fg_targets_enter(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
+static uint32_t
+column_of(const struct fg_targets *targets, enum fg_targets_block block, int32_t number)
 {
-	if (targets != NULL && target->number != FG_TARGETS_NUMBER_NONE)
-		atomic_fetch_add_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
-}
-
-void
-fg_targets_leave(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
-{
-	if (targets != NULL && target->number != FG_TARGETS_NUMBER_NONE)
-		atomic_fetch_sub_explicit(&fg_targets_row(targets, slot)[target->number], 1, memory_order_relaxed);
+	return (uint32_t)block * targets->shared->max + (uint32_t)number;
 }
 
 static _Atomic uint16_t *
@@ -64,17 +56,11 @@ cell_of(const struct fg_targets *targets, unsigned slot, uint32_t column)
 	return &fg_targets_row(targets, slot)[column];
 }
 
-/* What is there for a service: the records' numbers, and as many again for those that wait. */
-static uint32_t
-place_column(const struct fg_service *service)
+/* By a worker that lives, for all that is known. */
+static bool
+is_taken(const struct fg_stats *stats, unsigned slot)
 {
-	return (uint32_t)service->number;
-}
-
-static uint32_t
-queue_column(const struct fg_targets *targets, const struct fg_service *service)
-{
-	return targets->shared->max + (uint32_t)service->number;
+	return atomic_load_explicit(&fg_stats_worker_read(stats, slot)->state, memory_order_relaxed) != FG_WORKER_FREE;
 }
 
 static struct sum
@@ -86,7 +72,7 @@ add_up(const struct fg_targets *targets, const struct fg_stats *stats, unsigned 
 	for (unsigned slot = 0; slot < slots; slot++) {
 		unsigned value;
 
-		if (atomic_load_explicit(&fg_stats_worker_read(stats, slot)->state, memory_order_relaxed) == FG_WORKER_FREE)
+		if (!is_taken(stats, slot))
 			continue;
 		value = atomic_load_explicit(cell_of(targets, slot, column), memory_order_relaxed);
 		sum.held += value & (CLAIM - 1);
@@ -111,35 +97,42 @@ unclaim(_Atomic uint16_t *mine)
 	atomic_fetch_and(mine, (uint16_t)~CLAIM);
 }
 
+/* What is read from other cells is at least as new as what was written to this worker's. */
+static struct sum
+look(const struct fg_targets *targets, const struct fg_stats *stats, unsigned own, uint32_t column)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return add_up(targets, stats, own, column);
+}
+
+/* For all who claim, and one more. */
+static bool
+has_room(struct sum sum, unsigned most)
+{
+	return sum.held + sum.claims < most;
+}
+
 static bool
 take(const struct fg_targets *targets, const struct fg_stats *stats, unsigned slot, uint32_t column, unsigned most)
 {
 	_Atomic uint16_t *mine = cell_of(targets, slot, column);
-	bool claims = claim(mine);
 
 	for (int tries = 0; tries < TRIES; tries++) {
-		struct sum sum;
+		bool claims = claim(mine);
+		struct sum sum = look(targets, stats, slot, column);
 
-		/* What is read from other cells is at least as new as the claim in this worker's. */
-		atomic_thread_fence(memory_order_seq_cst);
-		sum = add_up(targets, stats, slot, column);
-		if (sum.held >= most)
-			break;
-		if (claims && sum.held + sum.claims < most) {
+		for (int looks = 1; looks < LOOKS && claims && !has_room(sum, most) && sum.held < most && !sum.lower; looks++)
+			sum = look(targets, stats, slot, column);
+		if (claims && has_room(sum, most)) {
 			/* In one step: nobody sees neither. */
 			atomic_fetch_add(mine, (uint16_t)(1 - CLAIM));
 			return true;
 		}
-		if (claims && sum.lower) {
+		if (claims)
 			unclaim(mine);
-			claims = false;
-		} else if (!claims && !sum.lower && (claims = claim(mine))) {
-			continue;
-		}
-		sched_yield();
+		if (!has_room(look(targets, stats, slot, column), most))
+			return false;
 	}
-	if (claims)
-		unclaim(mine);
 	return false;
 }
 
@@ -152,39 +145,94 @@ give(const struct fg_targets *targets, unsigned slot, uint32_t column)
 bool
 fg_targets_is_shared(const struct fg_targets *targets, const struct fg_service *service)
 {
-	return targets != NULL && service->number >= 0;
+	return targets != NULL && service->number != FG_TARGETS_NUMBER_NONE;
 }
 
 bool
 fg_targets_admit(struct fg_targets *targets, const struct fg_stats *stats, unsigned slot, const struct fg_service *service,
     unsigned most)
 {
-	return take(targets, stats, slot, place_column(service), most);
+	return take(targets, stats, slot, column_of(targets, FG_TARGETS_IN_FLIGHT, service->number), most);
 }
 
 void
 fg_targets_dismiss(struct fg_targets *targets, unsigned slot, const struct fg_service *service)
 {
-	give(targets, slot, place_column(service));
+	give(targets, slot, column_of(targets, FG_TARGETS_IN_FLIGHT, service->number));
 }
 
 bool
 fg_targets_line_up(struct fg_targets *targets, const struct fg_stats *stats, unsigned slot, const struct fg_service *service,
     unsigned most)
 {
-	return take(targets, stats, slot, queue_column(targets, service), most);
+	return take(targets, stats, slot, column_of(targets, FG_TARGETS_WAITING, service->number), most);
 }
 
 void
 fg_targets_step_out(struct fg_targets *targets, unsigned slot, const struct fg_service *service)
 {
-	give(targets, slot, queue_column(targets, service));
+	give(targets, slot, column_of(targets, FG_TARGETS_WAITING, service->number));
 }
 
 unsigned
 fg_targets_waiting(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_service *service)
 {
-	return add_up(targets, stats, FG_STATS_MAX_WORKERS, queue_column(targets, service)).held;
+	return add_up(targets, stats, FG_STATS_MAX_WORKERS, column_of(targets, FG_TARGETS_WAITING, service->number)).held;
+}
+
+/* ---- in flight, without a bound */
+
+static void
+count_one(const struct fg_targets *targets, unsigned slot, const struct fg_target *target, uint16_t one)
+{
+	_Atomic uint16_t *row;
+
+	if (targets == NULL || target->number == FG_TARGETS_NUMBER_NONE)
+		return;
+	row = fg_targets_row(targets, slot);
+	atomic_fetch_add_explicit(&row[target->number], one, memory_order_relaxed);
+	if (target->service->number != FG_TARGETS_NUMBER_NONE)
+		atomic_fetch_add_explicit(
+		    &row[column_of(targets, FG_TARGETS_TO_ALL, target->service->number)], one, memory_order_relaxed);
+}
+
+void
+fg_targets_enter(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
+{
+	count_one(targets, slot, target, 1);
+}
+
+void
+fg_targets_leave(struct fg_targets *targets, unsigned slot, const struct fg_target *target)
+{
+	count_one(targets, slot, target, (uint16_t)-1);
+}
+
+uint64_t
+fg_targets_in_flight_to_all(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_service *service)
+{
+	if (targets == NULL || stats == NULL || service->number == FG_TARGETS_NUMBER_NONE)
+		return 0;
+	return add_up(targets, stats, FG_STATS_MAX_WORKERS, column_of(targets, FG_TARGETS_TO_ALL, service->number)).held;
+}
+
+/* Worker by worker: what is read of one lies together. */
+void
+fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *const of[],
+    size_t count, unsigned in_flight[])
+{
+	uint32_t slots = targets == NULL || stats == NULL ? 0 : atomic_load_explicit(&targets->shared->slots, memory_order_relaxed);
+
+	memset(in_flight, 0, count * sizeof(*in_flight));
+	for (unsigned slot = 0; slot < slots; slot++) {
+		const _Atomic uint16_t *row = fg_targets_row(targets, slot);
+
+		if (!is_taken(stats, slot))
+			continue;
+		for (size_t i = 0; i < count; i++)
+			if (of[i]->number != FG_TARGETS_NUMBER_NONE)
+				in_flight[i] += atomic_load_explicit(&row[of[i]->number], memory_order_relaxed);
+	}
 }
 
 unsigned
@@ -196,13 +244,5 @@ fg_targets_count_in_flight(const struct fg_targets *targets, const struct fg_sta
 unsigned
 fg_targets_count_waiting(const struct fg_targets *targets, const struct fg_stats *stats, uint32_t n)
 {
-	return add_up(targets, stats, FG_STATS_MAX_WORKERS, targets->shared->max + n).held;
-}
-
-unsigned
-fg_targets_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *target)
-{
-	if (targets == NULL || stats == NULL || target->number == FG_TARGETS_NUMBER_NONE)
-		return 0;
-	return fg_targets_count_in_flight(targets, stats, (uint32_t)target->number);
+	return add_up(targets, stats, FG_STATS_MAX_WORKERS, column_of(targets, FG_TARGETS_WAITING, (int32_t)n)).held;
 }

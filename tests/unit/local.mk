@@ -53,6 +53,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/redis_test.c tests/unit/redis_peer_test.c tests/unit/redis_server_test.c tests/unit/redis_trouble_test.c \
 	tests/unit/redis_cluster_test.c tests/unit/redis_sentinel_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
+	tests/unit/service_keys_test.c \
 	tests/unit/service_test.c \
 	fcgi-app/notify.c fcgi-app/pidfile.c fcgi-app/sockets.c tests/unit/sockets_test.c \
 	tests/unit/targets_places_test.c \

@@ -3,11 +3,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/config.h"
 #include "service/targets.h"
+#include "service/targets_layout.h"
 #include "stats/stats.h"
 #include "unit/unit.h"
 
@@ -205,6 +207,52 @@ who_is_killed_holds_nothing(void)
 	end();
 }
 
+static unsigned yields;
+
+/* In place of the system's: nothing that a worker's loop does may wait for another process. */
+int
+sched_yield(void)
+{
+	yields++;
+	return (int)syscall(SYS_sched_yield);
+}
+
+/* It was stopped between its claim and what it makes of it, and others are asked for the same. */
+static void
+who_is_stopped_holds_up_nobody(void)
+{
+	unsigned lower, higher;
+	_Atomic uint16_t *cell;
+
+	begin();
+	lower = fg_stats_worker_slot(stats);
+	higher = fg_stats_worker_slot(stats);
+	fg_targets_start_worker(targets, lower);
+	fg_targets_start_worker(targets, higher);
+	for (int i = 0; i < 2; i++) {
+		unsigned slot = i == 0 ? higher : lower;
+
+		cell = &fg_targets_row(targets, i == 0 ? lower : higher)[service.number];
+		atomic_store(cell, 0x8000);
+		yields = 0;
+		CU_ASSERT(fg_targets_admit(targets, stats, slot, &service, 2));
+		/* What is left is for the one that claims it, */
+		CU_ASSERT(!fg_targets_admit(targets, stats, slot, &service, 2));
+		CU_ASSERT_EQUAL(yields, 0);
+		/* which may take it as soon as it runs again. */
+		CU_ASSERT_EQUAL(atomic_load(cell), 0x8000);
+		atomic_store(cell, 0);
+		CU_ASSERT(fg_targets_admit(targets, stats, slot, &service, 2));
+		fg_targets_dismiss(targets, slot, &service);
+		fg_targets_dismiss(targets, slot, &service);
+	}
+	/* Or until it is no more. */
+	atomic_store(cell, 0x8000);
+	fg_stats_worker_free(stats, higher);
+	CU_ASSERT(fg_targets_admit(targets, stats, lower, &service, 1));
+	end();
+}
+
 void
 suite_targets_places(void)
 {
@@ -213,4 +261,5 @@ suite_targets_places(void)
 	ADD_TEST(suite, one_of_many_gets_the_last_place);
 	ADD_TEST(suite, never_more_than_the_bound);
 	ADD_TEST(suite, who_is_killed_holds_nothing);
+	ADD_TEST(suite, who_is_stopped_holds_up_nobody);
 }

@@ -38,6 +38,7 @@ scene_init(struct scene *scene, struct fg_str second)
 	scene->service_list[0] = &scene->service;
 	scene->service.state = &scene->own[2];
 	for (unsigned i = 0; i < 2; i++) {
+		scene->targets[i].service = &scene->service;
 		scene->targets[i].index = i;
 		scene->targets[i].state = &scene->own[i];
 		scene->targets[i].number = -1;
@@ -261,6 +262,15 @@ processes_give_back_and_take(void)
 	fg_stats_close(stats, false);
 }
 
+static unsigned
+count_in_flight(const struct fg_targets *targets, const struct fg_stats *stats, const struct fg_target *target)
+{
+	unsigned in_flight;
+
+	fg_targets_in_flight(targets, stats, &target, 1, &in_flight);
+	return in_flight;
+}
+
 static void
 a_dead_worker_has_nothing_in_flight(void)
 {
@@ -283,19 +293,24 @@ a_dead_worker_has_nothing_in_flight(void)
 	if (pid == 0) {
 		for (int i = 0; i < 3; i++)
 			fg_targets_enter(targets, slots[1], &scene.targets[0]);
+		fg_targets_enter(targets, slots[1], &scene.targets[1]);
+		fg_targets_leave(targets, slots[1], &scene.targets[1]);
 		_exit(0);
 	}
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
-	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[0]), 4);
-	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[1]), 0);
+	CU_ASSERT_EQUAL(fg_targets_in_flight_to_all(targets, stats, &scene.service), 4);
+	CU_ASSERT_EQUAL(count_in_flight(targets, stats, &scene.targets[0]), 4);
+	CU_ASSERT_EQUAL(count_in_flight(targets, stats, &scene.targets[1]), 0);
 	fg_stats_worker_free(stats, slots[1]);
-	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[0]), 1);
+	CU_ASSERT_EQUAL(count_in_flight(targets, stats, &scene.targets[0]), 1);
 	/* Another takes its place. */
+	CU_ASSERT_EQUAL(fg_targets_in_flight_to_all(targets, stats, &scene.service), 1);
 	CU_ASSERT_EQUAL(fg_stats_worker_slot(stats), slots[1]);
 	fg_targets_start_worker(targets, slots[1]);
-	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[0]), 1);
+	CU_ASSERT_EQUAL(fg_targets_in_flight_to_all(targets, stats, &scene.service), 1);
+	CU_ASSERT_EQUAL(count_in_flight(targets, stats, &scene.targets[0]), 1);
 	fg_targets_leave(targets, slots[0], &scene.targets[0]);
-	CU_ASSERT_EQUAL(fg_targets_in_flight(targets, stats, &scene.targets[0]), 0);
+	CU_ASSERT_EQUAL(count_in_flight(targets, stats, &scene.targets[0]), 0);
 	fg_targets_close(targets, false);
 	fg_stats_close(stats, false);
 }

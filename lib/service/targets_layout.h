@@ -32,6 +32,14 @@ struct fg_targets {
 /* fg_target.number, fg_service.number: it has no record in there. */
 enum { FG_TARGETS_NUMBER_NONE = -1 };
 
+/* What a row has, by the numbers of records: */
+enum fg_targets_block {
+	FG_TARGETS_IN_FLIGHT, /* to a target; to a service with max-in-flight */
+	FG_TARGETS_WAITING,   /* for a place at a service */
+	FG_TARGETS_TO_ALL,    /* targets of a service, in flight */
+	FG_TARGETS_BLOCKS,
+};
+
 /* Rows begin on a cache line of their own, so that workers do not write to one another's. */
 static inline size_t
 fg_targets_row_bytes(size_t max)
@@ -49,14 +57,6 @@ void fg_targets_unlock(struct fg_targets *targets);
 void fg_targets_free_unused(struct fg_targets *targets, uint64_t generation);
 
 /* ---- targets_places.c */
-
-/* What a row has, by the numbers of records: */
-enum fg_targets_block {
-	FG_TARGETS_IN_FLIGHT, /* to a target; to a service with max-in-flight */
-	FG_TARGETS_WAITING,   /* for a place at a service */
-	FG_TARGETS_TO_ALL,    /* targets of a service, in flight */
-	FG_TARGETS_BLOCKS,
-};
 
 _Atomic uint16_t *fg_targets_row(const struct fg_targets *targets, unsigned slot);
 /* Of record number n in the whole pool: in flight; waiting for a place. */

@@ -4,10 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/config.h"
-#include "core/var.h"
 #include "service/targets.h"
-#include "unit/config_load.h"
 #include "unit/unit.h"
 
 enum { TARGETS = 4 };

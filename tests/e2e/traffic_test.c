@@ -15,6 +15,7 @@ static struct gate hold = GATE_CLOSED;
 static _Atomic int answer = 503;      /* what /answer says; 0: waits at the gate first */
 static _Atomic int health_of_a = 200;
 static const char *_Atomic word_of_a = "it is ok";
+static char long_word[65 * 1024];
 static _Atomic unsigned asked, posted; /* requests for /answer, for /reset */
 
 static void
@@ -464,8 +465,14 @@ probes_take_a_target_out_and_in(void)
 	atomic_store(&health_of_a, 200);
 	CHECK(front, bed_wait(metric_is, &up));
 	CHECK(front, is_asked("a", 4));
-	/* Well by its status alone. */
+	/* Well by its status alone; its word stands in the first 64k, to their last byte, in whatever pieces they come. */
 	atomic_store(&word_of_a, "not well");
+	CHECK(front, bed_wait(metric_is, &down));
+	memset(long_word, '.', sizeof(long_word) - 1);
+	memcpy(long_word + 64 * 1024, "ok", 2);
+	atomic_store(&word_of_a, long_word + 2);
+	CHECK(front, bed_wait(metric_is, &up));
+	atomic_store(&word_of_a, long_word);
 	CHECK(front, bed_wait(metric_is, &down));
 	atomic_store(&word_of_a, "ok");
 	CHECK(front, bed_wait(metric_is, &up));

@@ -26,6 +26,7 @@
 #include "core/config.h"
 #include "core/pool_memory.h"
 #include "core/stats.h"
+#include "core/targets.h"
 #include "fcgi-app/commands.h"
 #include "fcgi-app/handover.h"
 #include "fcgi-app/notify.h"
@@ -404,6 +405,7 @@ step(struct supervisor *s)
 	while (s->phase == RUNNING && now >= replacement_due(s) &&
 	    fg_pool_count(&s->pool, s->now.generation) < s->now.workers && start_worker(s, &s->now))
 		;
+	fg_targets_log_drained(s->memory.targets, s->memory.stats, &s->log);
 }
 
 /* How long there is nothing to do but to wait for a signal. */

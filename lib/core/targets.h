@@ -18,6 +18,7 @@
 
 struct fg_buf;
 struct fg_config;
+struct fg_log;
 struct fg_service;
 struct fg_stats;
 struct fg_target;
@@ -30,7 +31,7 @@ struct fg_target_state {
 	fg_health health;
 	_Atomic int64_t probe_due;       /* whoever moves it on makes the next probe */
 	_Atomic int64_t since;           /* when it came back (up, closed, undrained); 0: it was never away */
-	_Atomic uint32_t drained;
+	_Atomic uint32_t drained, drained_told; /* somebody has taken it out; as it stands in the log */
 	_Atomic uint32_t is_probed;      /* the configuration has probes for it, */
 	_Atomic uint32_t has_breaker;  /* or a breaker */
 	_Atomic uint64_t generation;     /* of the last configuration that has it */
@@ -104,5 +105,7 @@ void fg_targets_format_services_json(const struct fg_targets *targets, const str
 void fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 /* The same, an object for each service that has a breaker as a whole. */
 void fg_targets_format_breakers_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
+/* For whoever watches over the pool: a line for each target taken out or put back (faregate drain) since the last call. */
+void fg_targets_log_drained(struct fg_targets *targets, const struct fg_stats *stats, const struct fg_log *log);
 
 #endif

@@ -523,12 +523,22 @@ runs(const char *command, const char *target)
 	return status == 0;
 }
 
+static bool
+log_has(void *line)
+{
+	char *log = bed_read(&stage.bed, "pool.log");
+	bool has = strstr(log, line) != NULL;
+
+	free(log);
+	return has;
+}
+
 static void
 a_drained_target_is_left_alone(void)
 {
 	const struct front *front = stage.fronts[0];
 	const char *const status[] = {bed_program(), "status", "-c", stage.bed.config, NULL};
-	char url[64], line[96], *out;
+	char url[64], line[160], *out;
 
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d", played_port(stage.a));
 	snprintf(line, sizeof(line), "watched %s", url);
@@ -538,10 +548,13 @@ a_drained_target_is_left_alone(void)
 	CHECK(front, bed_run(&stage.bed, &out, status) == 0);
 	CHECK(front, strstr(out, line) != NULL && strstr(strstr(out, line), " drained ") != NULL);
 	free(out);
+	snprintf(line, sizeof(line), "info targets: drained: service=watched target=%s\n", url);
+	CHECK(front, bed_wait(log_has, line));
 	CHECK(front, runs("undrain", url));
 	CHECK(front, is_asked("a", 4));
-	CHECK(front, !runs("drain", "http://127.0.0.1:1"));
-	CHECK(front, !runs("drain", ""));
+	snprintf(line, sizeof(line), "info targets: undrained: service=watched target=%s\n", url);
+	CHECK(front, bed_wait(log_has, line));
+	CHECK(front, !runs("drain", "http://127.0.0.1:1") && !runs("drain", ""));
 }
 
 static void

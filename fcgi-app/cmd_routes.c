@@ -55,6 +55,8 @@ add_path(struct fg_buf *out, const struct fg_route_rule *rule)
 		fg_buf_printf(out, " %.*s:%.*s", FG_STR_ARG(rule->headers[i].name), FG_STR_ARG(rule->headers[i].value));
 	for (size_t i = 0; i < rule->query_count; i++)
 		fg_buf_printf(out, " ?%.*s=%.*s", FG_STR_ARG(rule->query[i].name), FG_STR_ARG(rule->query[i].value));
+	for (size_t i = 0; i < rule->cookie_count; i++)
+		fg_buf_printf(out, " Cookie:%.*s=%.*s", FG_STR_ARG(rule->cookies[i].name), FG_STR_ARG(rule->cookies[i].value));
 }
 
 static void

@@ -32,6 +32,7 @@
 #include "fcgi-app/pool.h"
 #include "fcgi-app/privileges.h"
 #include "fcgi-app/sockets.h"
+#include "service/targets.h"
 #include "stats/stats.h"
 
 #define LOOK_USEC (5 * FG_US_PER_MS)             /* between two looks at whether new workers run */
@@ -404,6 +405,7 @@ step(struct supervisor *s)
 	while (s->phase == RUNNING && now >= replacement_due(s) &&
 	    fg_pool_count(&s->pool, s->now.generation) < s->now.workers && start_worker(s, &s->now))
 		;
+	fg_targets_log_drained(s->memory.targets, s->memory.stats, &s->log);
 }
 
 /* How long there is nothing to do but to wait for a signal. */

@@ -236,25 +236,40 @@ on_open(void *arg, curl_socket_t fd, curlsocktype purpose)
 }
 
 /*
- * A connection is there and the request about to go out. A second time for the same call means that libcurl found
- * its kept-alive connection dead and tries another: right when nothing left us, or the request may be repeated;
- * otherwise the service might carry it out twice.
+ * A second time for the same call means that libcurl found its kept-alive connection dead and tries another: right when nothing
+ * left us. Otherwise the service had the request, unless it closed at the very moment at which we sent, which shows at once. Only
+ * that is made good here, of what may be repeated and once; all else is for whoever decides on tries, and has a budget for them.
  */
+static bool
+may_go_out_again(struct fg_call *call)
+{
+	fg_usec since_sent = since_start(call) - call->sent_at;
+	long bytes = 0;
+
+	if (curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes == 0)
+		return true;
+	if (!call->replayable || call->replayed || since_sent > call->endpoint->connect_timeout)
+		return false;
+	call->replayed = true;
+	return true;
+}
+
+/* A connection is there and the request about to go out. */
 static int
 on_request(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
 	struct fg_call *call = arg;
 	const struct fg_ends ends = {remote_ip, local_ip, remote_port, local_port};
-	long connects = 0, bytes = 0;
+	long connects = 0;
 
 	FG_CHECK_MAGIC(call, FG_CALL_MAGIC);
 	if (call->state == FG_CALL_DOOMED)
 		return CURL_PREREQFUNC_ABORT;
-	if (call->sent && !call->replayable &&
-	    (curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0))
+	if (call->sent && !may_go_out_again(call))
 		return CURL_PREREQFUNC_ABORT;
 	call->tainted |= call->sent;
 	call->sent = true;
+	call->sent_at = since_start(call);
 	(void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
 	call->times.reused = connects == 0;
 	call->times.connected = connects == 0 ? 0 : since_start(call);
@@ -473,6 +488,7 @@ fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec)
 	call->times = (struct fg_call_times){.reused = false};
 	call->connect_error = 0;
 	call->replayable = spec->replayable;
+	call->replayed = false;
 	call->sent = call->is_complete = call->body_begun = call->lacks_descriptor = false;
 	call->send_paused = call->body_paused = call->resume_send = call->resume_body = false;
 	set_method(call, spec);

@@ -81,8 +81,8 @@ struct fg_call_spec {
 	size_t header_count;
 	int64_t body_length; /* 0: empty, "Content-Length: 0" only if has_body; -1: unknown (chunked on HTTP/1.1) */
 	bool has_body;       /* false: no body and no length header at all */
-	bool replayable;     /* the request may be sent again on another connection when a kept-alive one turns out
-	                        to be dead before a byte of the response: idempotent method, nothing of the body taken */
+	bool replayable;     /* the request may be sent again on another connection, once, when a kept-alive one turns out
+	                        to have been dead as it was used: idempotent method, nothing of the body taken */
 	struct fg_arena *arena; /* for the call's strings; outlives it */
 };
 

@@ -95,7 +95,8 @@ struct fg_call {
 	enum fg_err err;   /* set before libcurl is told to give up; FG_OK: libcurl's code decides */
 	fg_usec started;
 	struct fg_call_times times;
-	bool replayable, sent;
+	bool replayable, sent, replayed;
+	fg_usec sent_at;   /* since the start */
 	bool body_begun;   /* something of it was given to libcurl */
 	struct fg_buf salvage; /* of the response, what libcurl left unread when a send failed */
 	bool ends_at_head; /* HEAD with a body: libcurl would wait for one in return */

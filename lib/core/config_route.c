@@ -39,6 +39,27 @@ parse_route_host(struct fg_conf *conf, const struct fg_conf_node *node, const st
 		    FG_STR_ARG(message));
 }
 
+/* A cookie as it is sent: a name=value that has no semicolon (RFC 6265 §5.4). What cannot be would match nothing. */
+static void
+check_cookie_name(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+{
+	const struct fg_str *name = out;
+
+	(void)key;
+	if (!fg_is_token(*name))
+		fg_conf_error(conf, node, FG_STR_FMT " is not a cookie's name", FG_STR_ARG(fg_conf_quote(conf, *name)));
+}
+
+static void
+check_cookie_value(struct fg_conf *conf, const struct fg_conf_node *node, const struct fg_conf_key *key, void *out)
+{
+	const struct fg_str *value = out;
+
+	(void)key;
+	if (!fg_is_field_value(*value) || !fg_str_eq(fg_str_trim(*value), *value) || fg_str_find(*value, ';') < value->len)
+		fg_conf_error(conf, node, FG_STR_FMT " can be no cookie's value", FG_STR_ARG(fg_conf_quote(conf, *value)));
+}
+
 static const struct fg_conf_key host_item = {"HOST", FG_CONF_CUSTOM, FG_CONF_IN(struct fg_str), .parse = parse_route_host,
     .form = "a host name, or *. and a name", .schema = "\"type\": \"string\"", .help = "*.example.org is each name below example.org"};
 static const struct fg_conf_key header_name = {"HEADER", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, name), .max = 256,
@@ -49,6 +70,10 @@ static const struct fg_conf_key query_name = {"PARAMETER", FG_CONF_STRING, FG_CO
     .form = "a parameter's name"};
 static const struct fg_conf_key query_value = {"VALUE", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, value),
     .flags = FG_CONF_EMPTY, .help = "the value it has, decoded"};
+static const struct fg_conf_key cookie_name = {"COOKIE", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, name), .max = 256,
+    .check = check_cookie_name, .form = "a cookie's name"};
+static const struct fg_conf_key cookie_value = {"VALUE", FG_CONF_STRING, FG_CONF_AT(struct fg_name_value, value),
+    .flags = FG_CONF_EMPTY, .check = check_cookie_value, .help = "the value it has, as it is sent"};
 
 /* ---- where it goes */
 
@@ -305,6 +330,9 @@ const struct fg_conf_key fg_config_route_keys[] = {
 	.help = "all of these headers, with these values"},
     {"query", FG_CONF_MAP, FG_CONF_ARRAY(struct fg_route_draft, route.rule.query, route.rule.query_count, struct fg_name_value),
 	.max = MAX_CONDITIONS, .item_name = &query_name, .item = &query_value, .help = "all of these parameters, with these values"},
+    {"cookies", FG_CONF_MAP, FG_CONF_ARRAY(struct fg_route_draft, route.rule.cookies, route.rule.cookie_count, struct fg_name_value),
+	.max = MAX_CONDITIONS, .item_name = &cookie_name, .item = &cookie_value,
+	.help = "all of these cookies, with these values (for testers, say)"},
     {"priority", FG_CONF_INT, FG_CONF_AT(struct fg_route_draft, route.rule.priority), .min = -MAX_PRIORITY, .max = MAX_PRIORITY,
 	.preset = "0", .help = "the higher wins between routes that are equally specific"},
     {"service", FG_CONF_CUSTOM, FG_CONF_AT(struct fg_route_draft, route.service), .parse = fg_config_parse_service,

@@ -154,7 +154,9 @@ on_body(void *arg, struct fg_str chunk)
 {
 	struct fg_fetch *fetch = arg;
 
-	if (fg_buf_add(&fetch->body, chunk))
+	size_t room = fetch->body.max - fetch->body.len;
+
+	if (fg_buf_add(&fetch->body, fg_str_slice(chunk, 0, room)) && chunk.len <= room)
 		return FG_FLOW_GO;
 	fg_call_fail_with(fetch->call, FG_ERR_TOO_LARGE);
 	return FG_FLOW_FAIL;

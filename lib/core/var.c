@@ -123,26 +123,6 @@ fg_var_get_encoded_segment(const struct fg_exchange *x, struct fg_str name, stru
 	return true;
 }
 
-/* RFC 6265 §5.4: "a=1; b=2". Of a name that comes twice, the first. */
-static bool
-get_cookie(const struct fg_exchange *x, struct fg_str name, struct fg_str *value)
-{
-	for (size_t i = 0; i < x->req.headers.count; i++) {
-		const struct fg_header *header = &x->req.headers.v[i];
-		struct fg_str rest = header->value, pair;
-
-		while (header->id == FG_HDR_COOKIE && fg_str_next(&rest, ';', &pair)) {
-			size_t equals = fg_str_find(pair, '=');
-
-			if (equals == pair.len || !fg_str_eq(fg_str_trim(fg_str_slice(pair, 0, equals)), name))
-				continue;
-			*value = fg_str_trim(fg_str_slice(pair, equals + 1, pair.len));
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool
 get_header(const struct fg_exchange *x, struct fg_str name, struct fg_str *value)
 {
@@ -202,7 +182,7 @@ fg_var_get(const struct fg_var *var, struct fg_exchange *x, struct fg_str *value
 	case FG_VAR_HEADER:
 		return get_header(x, var->name, value);
 	case FG_VAR_COOKIE:
-		return get_cookie(x, var->name, value);
+		return fg_headers_cookie(&x->req.headers, var->name, value);
 	case FG_VAR_QUERY:
 		return fg_query_get(x->req.uri.query, var->name, &x->arena, value);
 	case FG_VAR_PATH_SEGMENT:

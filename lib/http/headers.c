@@ -163,6 +163,25 @@ fg_headers_find(const struct fg_headers *headers, struct fg_str name)
 	return NULL;
 }
 
+bool
+fg_headers_cookie(const struct fg_headers *headers, struct fg_str name, struct fg_str *value)
+{
+	for (size_t i = 0; i < headers->count; i++) {
+		const struct fg_header *header = &headers->v[i];
+		struct fg_str rest = header->value, pair;
+
+		while (header->id == FG_HDR_COOKIE && fg_str_next(&rest, ';', &pair)) {
+			size_t equals = fg_str_find(pair, '=');
+
+			if (equals == pair.len || !fg_str_eq(fg_str_trim(fg_str_slice(pair, 0, equals)), name))
+				continue;
+			*value = fg_str_trim(fg_str_slice(pair, equals + 1, pair.len));
+			return true;
+		}
+	}
+	return false;
+}
+
 const struct fg_header *
 fg_headers_find_id(const struct fg_headers *headers, enum fg_header_id id)
 {

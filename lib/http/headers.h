@@ -61,6 +61,8 @@ size_t fg_headers_remove_id(struct fg_headers *headers, enum fg_header_id id);
 size_t fg_headers_remove_set(struct fg_headers *headers, uint64_t ids);
 /* The first of that name; NULL when there is none. */
 const struct fg_header *fg_headers_find(const struct fg_headers *headers, struct fg_str name);
+/* The value of a request's cookie (RFC 6265 §5.4: "a=1; b=2"); of a name that comes twice, the first. False: there is none. */
+bool fg_headers_cookie(const struct fg_headers *headers, struct fg_str name, struct fg_str *value);
 const struct fg_header *fg_headers_find_id(const struct fg_headers *headers, enum fg_header_id id);
 /* Value of the first of that id, or an empty string. */
 struct fg_str fg_headers_value(const struct fg_headers *headers, enum fg_header_id id);

@@ -5,7 +5,7 @@
  *
  *   1. path: exact, then the longer literal, then {segment}, then *, then a regex, compared from the left;
  *   2. host: exact, then the longer wildcard, then none;
- *   3. the larger number of conditions: each header, each query parameter, and a list of methods count one;
+ *   3. the larger number of conditions: each header, query parameter and cookie, and a list of methods count one;
  *   4. the higher priority.
  *
  * Rules that could tie, and rules that can never be reached, are errors when the router is built.
@@ -49,6 +49,8 @@ struct fg_route_rule {
 	size_t header_count;
 	const struct fg_name_value *query;
 	size_t query_count;
+	const struct fg_name_value *cookies;
+	size_t cookie_count;
 	int priority;
 	bool merge_slashes;            /* the rule looks at the path with runs of '/' made one */
 	void *owner;                   /* what a hit gives back: the route */
@@ -83,7 +85,7 @@ struct fg_route_query {
 
 /*
  * For `faregate explain`: told once of each rule and of what ruled it out: "path", "host", "method", "header NAME",
- * "query NAME", "less specific", or NULL: it was taken. First those that the walk came to, in its order, then the
+ * "query NAME", "cookie NAME", "less specific", or NULL: it was taken. First those that the walk came to, in its order, then the
  * rest ("path").
  */
 struct fg_route_trace {

@@ -97,6 +97,10 @@ check_rule(const struct fg_compiled_rule *compiled, struct fg_arena *arena, stru
 		where = "query parameter";
 		twice = find_contradiction(rule->query, rule->query_count, is_same_text);
 	}
+	if (twice == NULL) {
+		where = "cookie";
+		twice = find_contradiction(rule->cookies, rule->cookie_count, is_same_text);
+	}
 	if (twice != NULL)
 		*message = fg_arena_printf(arena, "can never match: it asks two values of the %s \"" FG_STR_FMT "\"",
 		    where, FG_STR_ARG(twice->name));
@@ -122,7 +126,8 @@ compile_rule(struct builder *b, struct fg_compiled_rule *compiled, const struct 
 		ids[i] = fg_header_id(rule->headers[i].name);
 	compiled->header_ids = ids;
 	compiled->methods = effective_methods(rule->methods);
-	compiled->conditions = rule->header_count + rule->query_count + (rule->methods != FG_METHODS_ANY);
+	compiled->conditions =
+	    rule->header_count + rule->query_count + rule->cookie_count + (rule->methods != FG_METHODS_ANY);
 	compile_hosts(b, compiled);
 	b->router->kinds |= rule->merge_slashes ? FG_KIND_MERGING : FG_KIND_PLAIN;
 	return true;

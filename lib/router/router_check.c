@@ -24,7 +24,7 @@ struct checker {
  */
 struct mark {
 	bool is_query;
-	struct fg_str name, value; /* name empty: the rule has no conditions */
+	struct fg_str name, value; /* name empty: the rule asks for no header and no query parameter */
 };
 
 struct member {
@@ -109,7 +109,8 @@ can_tie(const struct fg_compiled_rule *a, const struct fg_compiled_rule *b)
 
 	return (a->methods & b->methods) != 0 &&
 	    !has_contradiction(x->headers, x->header_count, y->headers, y->header_count, true) &&
-	    !has_contradiction(x->query, x->query_count, y->query, y->query_count, false);
+	    !has_contradiction(x->query, x->query_count, y->query, y->query_count, false) &&
+	    !has_contradiction(x->cookies, x->cookie_count, y->cookies, y->cookie_count, false);
 }
 
 static void
@@ -122,8 +123,8 @@ tell_tie(struct checker *c, const struct fg_compiled_rule *a, const struct fg_co
 		return;
 	c->tied[later->index] = true;
 	message = fg_arena_printf(c->arena,
-	    "could tie with route \"" FG_STR_FMT "\": %s, and nothing in host, methods, headers or query decides between "
-	    "them; give one a higher priority",
+	    "could tie with route \"" FG_STR_FMT "\": %s, and nothing in host, methods, headers, query or cookies decides "
+	    "between them; give one a higher priority",
 	    FG_STR_ARG(earlier->rule->name),
 	    later->pattern.regex != NULL ? "both regexes may match the same path" : "their paths are equally specific");
 	c->on_error(c->arg, later->rule, earlier->rule, message.p);
@@ -186,12 +187,13 @@ has_all_of(const struct fg_name_value *conditions, size_t count, const struct fg
 	return true;
 }
 
-/* Whether every request that meets b's headers and query meets a's too. */
+/* Whether every request that meets b's headers, query and cookies meets a's too. */
 static bool
 is_implied(const struct fg_route_rule *a, const struct fg_route_rule *b)
 {
 	return has_all_of(b->headers, b->header_count, a->headers, a->header_count, true) &&
 	    has_all_of(b->query, b->query_count, a->query, a->query_count, false) &&
+	    has_all_of(b->cookies, b->cookie_count, a->cookies, a->cookie_count, false) &&
 	    a->merge_slashes == b->merge_slashes;
 }
 

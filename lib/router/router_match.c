@@ -87,6 +87,19 @@ failed_query(const struct match *m, const struct fg_compiled_rule *rule)
 	return NULL;
 }
 
+static const struct fg_name_value *
+failed_cookie(const struct match *m, const struct fg_compiled_rule *rule)
+{
+	for (size_t i = 0; i < rule->rule->cookie_count; i++) {
+		const struct fg_name_value *wanted = &rule->rule->cookies[i];
+		struct fg_str value;
+
+		if (!fg_headers_cookie(m->query->headers, wanted->name, &value) || !fg_str_eq(value, wanted->value))
+			return wanted;
+	}
+	return NULL;
+}
+
 static bool
 takes_method(const struct match *m, const struct fg_compiled_rule *rule)
 {
@@ -114,7 +127,8 @@ try_group(struct match *m, const struct fg_rule_set *set, const struct fg_rule_g
 	for (uint32_t i = 0; i < group->count; i++) {
 		const struct fg_compiled_rule *rule = group->rules[i];
 
-		if (!takes_path(m, rule) || failed_header(m, rule) != NULL || failed_query(m, rule) != NULL)
+		if (!takes_path(m, rule) || failed_header(m, rule) != NULL || failed_query(m, rule) != NULL ||
+		    failed_cookie(m, rule) != NULL)
 			continue;
 		if (!takes_method(m, rule)) {
 			m->hit->allowed |= rule->methods;
@@ -340,6 +354,8 @@ tell_group(struct match *m, const struct fg_rule_group *group, bool is_host_righ
 			tell(m->teller, rule, name_condition(m, "header", failed));
 		else if ((failed = failed_query(m, rule)) != NULL)
 			tell(m->teller, rule, name_condition(m, "query", failed));
+		else if ((failed = failed_cookie(m, rule)) != NULL)
+			tell(m->teller, rule, name_condition(m, "cookie", failed));
 		else if (!takes_method(m, rule))
 			tell(m->teller, rule, "method");
 		else

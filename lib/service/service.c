@@ -499,7 +499,8 @@ fg_split_pick(const struct fg_split *splits, size_t count, uint64_t number)
 	for (size_t i = 0; i < count; i++)
 		total += (uint64_t)splits[i].weight;
 	FG_ASSERT(total > 0);
-	left = mix(number) % total;
+	/* A place between 0 and 1, which stays the same when the sum of the weights does not; then how far along that is. */
+	left = (mix(number) >> 32) * total >> 32;
 	for (size_t i = 0; i < count; i++) {
 		if (left < (uint64_t)splits[i].weight)
 			return splits[i].service;

@@ -19,6 +19,7 @@
 #include "service/latency.h"
 
 struct fg_buf;
+struct fg_log;
 struct fg_service;
 struct fg_stats;
 struct fg_target;
@@ -33,7 +34,7 @@ struct fg_target_state {
 	_Atomic int64_t probe_due;       /* whoever moves it on makes the next probe */
 	fg_health health;
 	_Atomic int64_t since;           /* when it came back (up, closed, undrained); 0: it was never away */
-	_Atomic uint32_t drained;
+	_Atomic uint32_t drained, drained_told; /* somebody has taken it out; as it stands in the log */
 	_Atomic uint32_t is_probed;      /* the configuration has probes for it, */
 	_Atomic uint32_t has_breaker;    /* or a breaker */
 	_Atomic uint32_t places, room;   /* as the last has them of a service: in flight at most (0: any number), waiting at most */
@@ -116,5 +117,7 @@ bool fg_targets_format_services_json(const struct fg_targets *targets, const str
 bool fg_targets_has_service(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_str name);
 /* Elements of a JSON array, an object a target. */
 void fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
+/* For whoever watches over the pool: a line for each target taken out or put back (faregate drain) since the last call. */
+void fg_targets_log_drained(struct fg_targets *targets, const struct fg_stats *stats, const struct fg_log *log);
 
 #endif

@@ -1,8 +1,9 @@
-/* What is known of services and targets: as metrics, as text for people, as JSON for programs. */
+/* What is known of services and targets: as metrics, as text for people, as JSON for programs; who was drained, in the log. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "service/targets_layout.h"
 #include "stats/prometheus.h"
 
@@ -433,5 +434,26 @@ fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *
 		fg_buf_printf(out, ",\"in_flight\":%llu,\"requests\":%llu,\"failures\":%llu}",
 		    (unsigned long long)get_in_flight(&view), (unsigned long long)get_requests(&view),
 		    (unsigned long long)get_failures(&view));
+	}
+}
+
+/* ---- the log */
+
+void
+fg_targets_log_drained(struct fg_targets *targets, const struct fg_stats *stats, const struct fg_log *log)
+{
+	struct view view;
+
+	for (uint32_t n = 0; n < fg_name_table_count(&targets->table); n++) {
+		struct fg_target_state *state = &targets->shared->states[n].state;
+		uint32_t drained = atomic_load(&state->drained);
+
+		if (drained == atomic_load(&state->drained_told) || !view_take(&view, targets, stats, n))
+			continue;
+		atomic_store(&state->drained_told, drained);
+		if (drained != 0)
+			FG_LOG(log, INFO, "targets", "drained", FG_F_STR("service", view.service), FG_F_STR("target", view.url));
+		else
+			FG_LOG(log, INFO, "targets", "undrained", FG_F_STR("service", view.service), FG_F_STR("target", view.url));
 	}
 }

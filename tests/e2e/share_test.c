@@ -47,6 +47,7 @@ init(void)
 {
 	stage_open(&stage, parts_a, parts_b,
 	    "  split: {path: /split/*, split: {a: 50, b: 50}, split-by: [header:X-User]}\n"
+	    "  testers: {path: /none/*, cookies: {tester: \"yes\"}, service: a}\n"
 	    "  drawn: {path: /drawn/*, split: {a: 50, b: 50}}\n"
 	    "  none: {path: /none/*, split: {a: 0, b: 1}}\n"
 	    "  copied: {path: /copied/*, service: a, mirror: {service: b}}\n"
@@ -91,6 +92,16 @@ each_service_has_its_share(void)
 		}
 		CHECK(front, by_b > USERS * 15 / 100 && by_b < USERS * 85 / 100);
 		CHECK(front, drawn > USERS * 15 / 100 && drawn < USERS * 85 / 100);
+	}
+}
+
+static void
+a_cookie_takes_testers_elsewhere(void)
+{
+	EACH_FRONT(&stage, front) {
+		CHECK(front, is_from_b(ask(front, "GET", "/none/x", "Cookie: session=1\r\n", NULL)));
+		CHECK(front, is_from_b(ask(front, "GET", "/none/x", "Cookie: session=1; tester=no\r\n", NULL)));
+		CHECK(front, !is_from_b(ask(front, "GET", "/none/x", "Cookie: session=1; tester=yes\r\n", NULL)));
 	}
 }
 
@@ -150,6 +161,7 @@ suite_share(void)
 	CU_pSuite suite = add_suite("shares", init, cleanup);
 
 	ADD_SCENE(suite, each_service_has_its_share);
+	ADD_SCENE(suite, a_cookie_takes_testers_elsewhere);
 	ADD_SCENE(suite, copies_arrive_whole);
 	ADD_SCENE(suite, too_much_is_left_out_and_counted);
 }

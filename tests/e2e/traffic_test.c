@@ -15,6 +15,7 @@ static struct gate hold = GATE_CLOSED;
 static _Atomic int answer = 503;      /* what /answer says; 0: waits at the gate first */
 static _Atomic int health_of_a = 200;
 static const char *_Atomic word_of_a = "it is ok";
+static char long_word[65 * 1024];
 static _Atomic unsigned asked, posted; /* requests for /answer, for /reset */
 
 static void
@@ -466,8 +467,14 @@ probes_take_a_target_out_and_in(void)
 	atomic_store(&health_of_a, 200);
 	CHECK(front, bed_wait(metric_is, &up));
 	CHECK(front, is_asked("a", 4));
-	/* Well by its status alone. */
+	/* Well by its status alone; its word stands in the first 64k, to their last byte, in whatever pieces they come. */
 	atomic_store(&word_of_a, "not well");
+	CHECK(front, bed_wait(metric_is, &down));
+	memset(long_word, '.', sizeof(long_word) - 1);
+	memcpy(long_word + 64 * 1024, "ok", 2);
+	atomic_store(&word_of_a, long_word + 2);
+	CHECK(front, bed_wait(metric_is, &up));
+	atomic_store(&word_of_a, long_word);
 	CHECK(front, bed_wait(metric_is, &down));
 	atomic_store(&word_of_a, "ok");
 	CHECK(front, bed_wait(metric_is, &up));
@@ -518,12 +525,22 @@ runs(const char *command, const char *target)
 	return status == 0;
 }
 
+static bool
+log_has(void *line)
+{
+	char *log = bed_read(&stage.bed, "pool.log");
+	bool has = strstr(log, line) != NULL;
+
+	free(log);
+	return has;
+}
+
 static void
 a_drained_target_is_left_alone(void)
 {
 	const struct front *front = stage.fronts[0];
 	const char *const status[] = {bed_program(), "status", "-c", stage.bed.config, NULL};
-	char url[64], line[96], *out;
+	char url[64], line[160], *out;
 
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d", played_port(stage.a));
 	snprintf(line, sizeof(line), "watched %s", url);
@@ -533,10 +550,13 @@ a_drained_target_is_left_alone(void)
 	CHECK(front, bed_run(&stage.bed, &out, status) == 0);
 	CHECK(front, strstr(out, line) != NULL && strstr(strstr(out, line), " drained ") != NULL);
 	free(out);
+	snprintf(line, sizeof(line), "info targets: drained: service=watched target=%s\n", url);
+	CHECK(front, bed_wait(log_has, line));
 	CHECK(front, runs("undrain", url));
 	CHECK(front, is_asked("a", 4));
-	CHECK(front, !runs("drain", "http://127.0.0.1:1"));
-	CHECK(front, !runs("drain", ""));
+	snprintf(line, sizeof(line), "info targets: undrained: service=watched target=%s\n", url);
+	CHECK(front, bed_wait(log_has, line));
+	CHECK(front, !runs("drain", "http://127.0.0.1:1") && !runs("drain", ""));
 }
 
 static void

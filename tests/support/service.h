@@ -8,6 +8,7 @@
  *   /status/N              that status; ?body=TEXT, ?header=NAME:VALUE (may be repeated)
  *   /bytes/N               N bytes of service_pattern(); ?chunked=SIZE, ?close=1 (no length), ?type=TEXT
  *   /delay/MS              the small answer, later
+ *   /late/MS               none: the connection is closed, later
  *   /trickle/N             N bytes, one each ?every=MS; with ?chunked=1 in chunks
  *   /sse                   server-sent events: ?n=COUNT, ?every=MS, or one for each service_emit() without every
  *   /close/WHERE           the connection is closed: now, head, mid, chunk (in mid-chunk)

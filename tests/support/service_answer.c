@@ -530,6 +530,10 @@ answer(struct conn *conn)
 		conn->due = now_ms() + strtoll(rest, NULL, 10);
 		conn->silent_until_due = true;
 		put_small(conn);
+	} else if ((rest = under(conn, "/late/")) != NULL) {
+		conn->due = now_ms() + strtoll(rest, NULL, 10);
+		conn->silent_until_due = true;
+		conn->ending = CLOSE;
 	} else if (!answer_in_pieces(conn) && !answer_oddly(conn)) {
 		put_small(conn);
 	}

@@ -122,6 +122,69 @@ why_a_service_is_unreachable(void)
 	scene_close(&scene);
 }
 
+static void
+keep_alive(struct scene *scene, const struct fg_endpoint *endpoint, size_t count)
+{
+	struct told told[8] = {{0}};
+
+	for (size_t i = 0; i < count; i++) {
+		told[i] = (struct told){.target = "/delay/20", .endpoint = endpoint};
+		told_start(scene, &told[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		told_wait(&told[i]);
+		CU_ASSERT_EQUAL(told[i].err, FG_OK);
+		told_fini(&told[i]);
+	}
+}
+
+/* What the service closes upon is no connection that had died before: one more may be such a one, and that is all. */
+static void
+a_service_that_closes_is_not_asked_on_and_on(void)
+{
+	struct scene scene;
+
+	scene_open(&scene, NULL);
+	for (int reset = 0; reset < 2; reset++) {
+		struct told told = {.target = reset ? "/reset/now" : "/close/now", .replayable = true};
+		unsigned before;
+
+		keep_alive(&scene, NULL, 8);
+		before = service_requests(scene.service);
+		told_start(&scene, &told);
+		told_wait(&told);
+		CU_ASSERT_EQUAL(told.err, FG_ERR_SERVICE_CLOSED);
+		CU_ASSERT_EQUAL(service_requests(scene.service), before + 2);
+		told_fini(&told);
+	}
+	scene_close(&scene);
+}
+
+/* One that took its time had the request. */
+static void
+a_service_that_closes_late_is_not_asked_again(void)
+{
+	struct scene scene;
+	struct fg_endpoint_spec spec;
+	const struct fg_endpoint *endpoint;
+	struct told told = {.target = "/late/300", .replayable = true};
+	unsigned before;
+
+	scene_open(&scene, NULL);
+	spec = scene_spec(&scene, "http", service_port(scene.service));
+	spec.connect_timeout = 100 * FG_US_PER_MS;
+	endpoint = scene_endpoint(&scene, &spec);
+	told.endpoint = endpoint;
+	keep_alive(&scene, endpoint, 8);
+	before = service_requests(scene.service);
+	told_start(&scene, &told);
+	told_wait(&told);
+	CU_ASSERT_EQUAL(told.err, FG_ERR_SERVICE_CLOSED);
+	CU_ASSERT_EQUAL(service_requests(scene.service), before + 1);
+	told_fini(&told);
+	scene_close(&scene);
+}
+
 void
 suite_client_odd(void)
 {
@@ -130,4 +193,6 @@ suite_client_odd(void)
 	ADD_TEST(suite, why_a_service_is_unreachable);
 	ADD_TEST(suite, without_a_descriptor_none_is_unreachable);
 	ADD_TEST(suite, calls_are_cancelled_by_another);
+	ADD_TEST(suite, a_service_that_closes_is_not_asked_on_and_on);
+	ADD_TEST(suite, a_service_that_closes_late_is_not_asked_again);
 }

@@ -429,8 +429,8 @@ wrong_together(void)
 	                       "  a: {path: /x, service: a}\n"
 	                       "  b: {path: /x, service: a}\n"
 	                       "  c: {path: /x, service: a, metods: GET}\n",
-	    "f:5:3: routes.b: could tie with route \"a\": their paths are equally specific, and nothing in host, methods, headers "
-	    "or query decides between them; give one a higher priority (a is at f:4:3)\n"
+	    "f:5:3: routes.b: could tie with route \"a\": their paths are equally specific, and nothing in host, methods, headers, query "
+	    "or cookies decides between them; give one a higher priority (a is at f:4:3)\n"
 	    "f:6:29: routes.c: unknown key \"metods\"; did you mean methods?\n");
 	/* A map that is no map makes no service dangle. */
 	EXPECT_ERRORS("version: 1\nservices: x\nroutes: {a: {path: /x, service: a}}\n",

@@ -263,6 +263,27 @@ unreachable(void)
 	with_query(rule, "a", "3");
 	expect_mistake("two values of the query parameter");
 	clear();
+	rule = add("a", "/x");
+	with_cookie(rule, "A", "1");
+	with_cookie(rule, "a", "2");
+	CU_ASSERT_EQUAL(build(), FG_OK);
+	with_cookie(rule, "a", "3");
+	expect_mistake("two values of the cookie");
+	/* Cookies keep routes apart, and those of one are no others' as headers are not. */
+	clear();
+	with_cookie(add("a", "/x"), "beta", "1");
+	with_cookie(add("b", "/x"), "beta", "2");
+	with_header(add("c", "/y"), "beta", "1");
+	CU_ASSERT_EQUAL(build(), FG_OK);
+	with_cookie(add("d", "/x"), "other", "1");
+	expect_mistake("could tie");
+	clear();
+	rule = add("a", "/x");
+	rule->priority = 1;
+	with_cookie(rule, "beta", "1");
+	with_cookie(add("b", "/x"), "beta", "1");
+	expect_mistake("b a: can never be reached");
+	clear();
 	add("a", "/x//{y}")->merge_slashes = true;
 	expect_mistake("slashes merged");
 }

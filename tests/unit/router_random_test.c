@@ -76,6 +76,8 @@ draw_rule(bool with_priority)
 		with_header(rule, "Y", PICK(values));
 	if (draw(6) == 0)
 		with_query(rule, "q", PICK(values));
+	if (draw(6) == 0)
+		with_cookie(rule, "c", PICK(values));
 	rule->merge_slashes = draw(5) == 0 && strstr(rule->path.p, "//") == NULL;
 	if (with_priority)
 		rule->priority = (int)set.count;
@@ -88,6 +90,7 @@ draw_request(void)
 	static const char *const methods[] = {"GET", "GET", "HEAD", "POST", "DELETE", "TRACE"};
 	static const char *const segments[] = {"a", "b", "ab", "c", "%2F", "%61", "a"};
 	static const char *const values[] = {"1", "2"};
+	static const char *const cookies[] = {"b=9; c=1", "c=2"};
 	char target[64] = "";
 
 	for (unsigned i = draw(4) + 1; i > 0; i--) {
@@ -101,6 +104,8 @@ draw_request(void)
 		CU_ASSERT_FATAL(fg_headers_add(&req.headers, FG_STR("x"), fg_str_from(PICK(values))) == FG_OK);
 	if (draw(2) == 0)
 		CU_ASSERT_FATAL(fg_headers_add(&req.headers, FG_STR("y"), fg_str_from(PICK(values))) == FG_OK);
+	if (draw(2) == 0)
+		CU_ASSERT_FATAL(fg_headers_add(&req.headers, FG_STR("Cookie"), fg_str_from(PICK(cookies))) == FG_OK);
 }
 
 /* ---- the simple matcher */
@@ -180,6 +185,12 @@ conditions_hold(const struct fg_route_rule *rule)
 		    !fg_str_eq(value, rule->query[i].value))
 			return false;
 	}
+	for (size_t i = 0; i < rule->cookie_count; i++) {
+		const struct fg_header *header = fg_headers_find(&req.headers, FG_STR("Cookie"));
+
+		if (header == NULL || header->value.p[header->value.len - 1] != rule->cookies[i].value.p[0])
+			return false;
+	}
 	return true;
 }
 
@@ -235,8 +246,8 @@ static int
 compare(const struct fg_route_rule *a, const struct fg_route_rule *b)
 {
 	bool a_regex = a->path.p[0] == '~', b_regex = b->path.p[0] == '~';
-	size_t a_conditions = a->header_count + a->query_count + (a->methods != FG_METHODS_ANY);
-	size_t b_conditions = b->header_count + b->query_count + (b->methods != FG_METHODS_ANY);
+	size_t a_conditions = a->header_count + a->query_count + a->cookie_count + (a->methods != FG_METHODS_ANY);
+	size_t b_conditions = b->header_count + b->query_count + b->cookie_count + (b->methods != FG_METHODS_ANY);
 
 	if (a_regex != b_regex)
 		return a_regex ? 1 : -1;
@@ -299,9 +310,9 @@ show(const struct fg_route_rule *got, const struct fg_route_rule *expected)
 	for (size_t i = 0; i < set.count; i++) {
 		const struct fg_route_rule *rule = set.row[i];
 
-		fprintf(stderr, "  %s %s hosts=%zu methods=%llx headers=%zu query=%zu merge=%d\n", rule->name.p, rule->path.p,
+		fprintf(stderr, "  %s %s hosts=%zu methods=%llx headers=%zu query=%zu cookies=%zu merge=%d\n", rule->name.p, rule->path.p,
 		    rule->host_count, (unsigned long long)rule->methods, rule->header_count, rule->query_count,
-		    rule->merge_slashes);
+		    rule->cookie_count, rule->merge_slashes);
 	}
 }
 

@@ -195,6 +195,42 @@ method_falls_back(void)
 	ASSERT_STR(capture("rest"), "new");
 }
 
+static const char *
+answer_with_cookies(const char *target, const char *cookies)
+{
+	ask("GET", "h", target);
+	CU_ASSERT_EQUAL(fg_headers_add(&req.headers, FG_STR("Cookie"), fg_str_from(cookies)), FG_OK);
+	return answer();
+}
+
+static void
+cookies(void)
+{
+	struct fg_route_rule *rule;
+
+	clear();
+	add("plain", "/a");
+	with_cookie(add("tester", "/a"), "beta", "1");
+	rule = add("both", "/a");
+	with_cookie(rule, "beta", "1");
+	with_cookie(rule, "Beta", "");
+	with_cookie(add("only", "/only"), "id", "a=b");
+	CU_ASSERT_EQUAL(build(), FG_OK);
+	CU_ASSERT_STRING_EQUAL(route_of("GET", "h", "/a"), "plain");
+	CU_ASSERT_STRING_EQUAL(answer_with_cookies("/a", "beta=1"), "tester");
+	CU_ASSERT_STRING_EQUAL(answer_with_cookies("/a", "session=x;  beta=1 ; beta=2"), "tester");
+	CU_ASSERT_STRING_EQUAL(answer_with_cookies("/a", "Beta=; beta=1"), "both");
+	CU_ASSERT_STRING_EQUAL(answer_with_cookies("/a", "beta=2; beta=1"), "plain");
+	CU_ASSERT_STRING_EQUAL(answer_with_cookies("/a", "beta=11; xbeta=1; beta"), "plain");
+	CU_ASSERT_STRING_EQUAL(answer_with_cookies("/a", "BETA=1"), "plain");
+	CU_ASSERT_STRING_EQUAL(answer_with_cookies("/only", "id=a=b"), "only");
+	CU_ASSERT_STRING_EQUAL(answer_with_cookies("/only", "id=a"), "-");
+	/* Only of that header. */
+	ask("GET", "h", "/a");
+	CU_ASSERT_EQUAL(fg_headers_add(&req.headers, FG_STR("X-Cookie"), FG_STR("beta=1")), FG_OK);
+	CU_ASSERT_STRING_EQUAL(answer(), "plain");
+}
+
 static void
 headers_and_query(void)
 {
@@ -365,13 +401,15 @@ trace_tells_of_every_rule(void)
 	add("rest", "/a/*");
 	with_host(add("host", "/a/{x}"), "h.org");
 	with_host(&set.rules[7], "i.org");
+	with_cookie(add("c", "/a/{x}"), "beta", "1");
+	set.rules[8].priority = 3;
 	CU_ASSERT_EQUAL(build(), FG_OK);
 	expect_told("GET", "example.org", "/a/1",
-	    "post=method;q=query v;v2=header X-Api-Version;seg=TAKEN;host=host;rest=less specific;regex=less specific;"
+	    "c=cookie beta;post=method;q=query v;v2=header X-Api-Version;seg=TAKEN;host=host;rest=less specific;regex=less specific;"
 	    "other=path;");
-	expect_told("GET", "i.org", "/b", "other=TAKEN;host=path;post=path;q=path;v2=path;seg=path;rest=path;regex=path;");
+	expect_told("GET", "i.org", "/b", "other=TAKEN;host=path;c=path;post=path;q=path;v2=path;seg=path;rest=path;regex=path;");
 	expect_told("CONNECT", "i.org", "/b",
-	    "other=method;host=path;post=path;q=path;v2=path;seg=path;rest=path;regex=path;");
+	    "other=method;host=path;c=path;post=path;q=path;v2=path;seg=path;rest=path;regex=path;");
 }
 
 static void
@@ -421,6 +459,7 @@ suite_router(void)
 	ADD_TEST(suite, methods);
 	ADD_TEST(suite, method_falls_back);
 	ADD_TEST(suite, headers_and_query);
+	ADD_TEST(suite, cookies);
 	ADD_TEST(suite, priority_settles);
 	ADD_TEST(suite, regexes);
 	ADD_TEST(suite, regex_limits_are_told);

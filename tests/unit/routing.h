@@ -101,6 +101,12 @@ with_query(struct fg_route_rule *rule, const char *name, const char *value)
 	rule->query = with_condition(rule->query, &rule->query_count, name, value);
 }
 
+static inline void
+with_cookie(struct fg_route_rule *rule, const char *name, const char *value)
+{
+	rule->cookies = with_condition(rule->cookies, &rule->cookie_count, name, value);
+}
+
 static inline enum fg_err
 build(void)
 {

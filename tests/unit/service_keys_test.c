@@ -19,6 +19,13 @@ wrong_shares(void)
 	EXPECT_ERRORS("version: 1\nservices: {a: http://x}\nroutes: {r: {path: /, respond: {}, mirror: {service: b}}}\n",
 	    "f:3:36: routes.r.mirror: a route with respond sends nothing that could be mirrored\n"
 	    "f:3:54: routes.r.mirror.service: there is no service \"b\"; define it under services:\n");
+	/* Cookies of testers. */
+	EXPECT_ERRORS("version: 1\nservices: {a: http://x}\nroutes: {r: {path: /, service: a, cookies: {\"a b\": x}}}\n",
+	    "f:3:45: routes.r.cookies: \"a b\" is not a cookie's name\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: http://x}\nroutes: {r: {path: /, service: a, cookies: {a: 1;2, b: \" 1\"}}}\n",
+	    "f:3:48: routes.r.cookies.a: \"1;2\" can be no cookie's value\n"
+	    "f:3:56: routes.r.cookies.b: \" 1\" can be no cookie's value\n");
+	EXPECT_ERRORS("version: 1\nservices: {a: http://x}\nroutes: {r: {path: /, service: a, cookies: {a: \"\", b: x=y z}}}\n", "");
 }
 
 static void

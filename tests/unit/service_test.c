@@ -501,6 +501,17 @@ shares_of_services(void)
 		moved += now != before[i];
 	}
 	CU_ASSERT(moved > 430 && moved < 570);
+	/* Nor when the sum becomes another: from 95 of 100 to 95 of 190. */
+	splits[0].weight = 95;
+	splits[1].weight = 95;
+	moved = 0;
+	for (unsigned i = 0; i < FG_ARRAY_LEN(before); i++) {
+		const struct fg_service *now = fg_split_pick(splits, 3, i);
+
+		CU_ASSERT(now == before[i] || now == &services[1]);
+		moved += now != before[i];
+	}
+	CU_ASSERT(moved > 4300 && moved < 4700);
 }
 
 void

@@ -21,6 +21,7 @@
 
 enum { MOST_ROWS = 4096, MOST_OUTPUT_BYTES = 4 * 1024 * 1024 };
 #define PATIENCE_US (5 * FG_US_PER_S) /* for Redis to be reached and to answer */
+#define PAUSE_US (50 * FG_US_PER_MS)  /* between two tries */
 
 static const char usage[] = "usage: faregate limits show|reset [-c FILE] [--limit NAME] [--json] VALUE...\n"
 			     "       faregate limits top [-c FILE] [--json]\n";
@@ -159,22 +160,53 @@ on_answer(void *arg, enum fg_err err)
 	session->err = err;
 }
 
+static void
+ask_once(struct session *session, struct row *row)
+{
+	session->is_answered = false;
+	if (session->asked->is_reset)
+		fg_limit_redis_reset(session->store, &row->ask.key, on_answer, session);
+	else
+		fg_limit_redis_ask(session->store, FG_LIMIT_PEEK, &row->ask, 1, 0, on_answer, session);
+	while (!session->is_answered)
+		fg_loop_turn(session->loop, true);
+}
+
+static void
+on_pause_end(struct fg_timer *timer, void *arg)
+{
+	(void)timer;
+	*(bool *)arg = true;
+}
+
+static void
+pause_a_little(struct fg_loop *loop)
+{
+	struct fg_timer timer;
+	bool is_over = false;
+
+	fg_timer_init(&timer, loop, on_pause_end, &is_over);
+	fg_timer_start(&timer, PAUSE_US);
+	while (!is_over)
+		fg_loop_turn(loop, true);
+}
+
+/* The connection may take longer than a question is given; a password does not get better. */
 static enum fg_err
 ask_redis(struct session *session, struct row *row)
 {
 	fg_usec until = fg_loop_clock(session->loop)->mono + PATIENCE_US;
+	enum fg_err why = FG_OK;
 
-	/* The connection may take longer than a question is given. */
-	do {
-		session->is_answered = false;
-		if (session->asked->is_reset)
-			fg_limit_redis_reset(session->store, &row->ask.key, on_answer, session);
-		else
-			fg_limit_redis_ask(session->store, FG_LIMIT_PEEK, &row->ask, 1, 0, on_answer, session);
-		while (!session->is_answered)
-			fg_loop_turn(session->loop, true);
-	} while (session->err != FG_OK && fg_loop_clock(session->loop)->mono < until);
-	return session->err;
+	for (;;) {
+		ask_once(session, row);
+		/* Not asked because it has failed before: what it failed of says more. */
+		if (why == FG_OK || session->err != FG_ERR_STORE_UNAVAILABLE)
+			why = session->err;
+		if (session->err == FG_OK || session->err == FG_ERR_STORE_REFUSED || fg_loop_clock(session->loop)->mono >= until)
+			return why;
+		pause_a_little(session->loop);
+	}
 }
 
 static int

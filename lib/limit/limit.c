@@ -190,7 +190,7 @@ trim_log(const struct fg_limit *limit, struct fg_limit_record *record, fg_usec n
 	unsigned gone = 0;
 
 	/* Divided, not multiplied: a host's share may have counted in smaller quanta, whose numbers are far larger. */
-	if (record->entries > 0 && record->log[record->entries - 1].at > (now + limit->period) / limit->quantum)
+	if (record->entries > 0 && record->log[record->entries - 1].at > (now + fg_limit_clock_slack(limit)) / limit->quantum)
 		gone = record->entries;
 	while (gone < record->entries && leaves_at(limit, record->log[gone].at) <= now)
 		gone++;

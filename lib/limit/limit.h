@@ -19,8 +19,9 @@
  *                    epoch is a third of the lease. Whoever holds on renews once an epoch; what a dead process held lapses
  *                    after one to one and a third leases.
  *
- * A clock that is set back does no harm beyond the step itself: records that lie further ahead than they can are cut to
- * what is possible, or begin anew.
+ * A clock that is set, forwards or back, opens no limit by more than what it holds, and locks nobody out for longer than its
+ * own period (and FG_LIMIT_CLOCK_SLACK): records that lie further ahead than they can are cut to what is possible, or begin
+ * anew.
  */
 #ifndef FG_LIMIT_LIMIT_H
 #define FG_LIMIT_LIMIT_H
@@ -35,6 +36,7 @@ enum { FG_LIMIT_LOG = 32, FG_LIMIT_EPOCHS = 4 };
 #define FG_LIMIT_MAX_COUNT ((INT64_C(1) << 26) - 1) /* units a period, and of a burst */
 #define FG_LIMIT_MAX_AT_ONCE 65535                  /* of a concurrency limit: what 16 bits hold */
 #define FG_LIMIT_MAX_PERIOD (366 * INT64_C(86400) * FG_US_PER_S)
+#define FG_LIMIT_CLOCK_SLACK (60 * INT64_C(1000000)) /* by so much, or a period, clocks may go back without a window's beginning anew */
 #define FG_LIMIT_MAX_REFILL (10 * FG_LIMIT_MAX_PERIOD) /* burst * period / count: until an empty bucket is full */
 
 enum fg_limit_algorithm { FG_LIMIT_TOKEN_BUCKET, FG_LIMIT_SLIDING_WINDOW, FG_LIMIT_FIXED_WINDOW, FG_LIMIT_CONCURRENCY };
@@ -107,8 +109,9 @@ void fg_limit_tell(const struct fg_limit *limit, const struct fg_limit_reading *
 
 /* The ends of the window before now's, of now's, and of the one that follows, rising. */
 void fg_limit_window_ends(const struct fg_limit *limit, fg_usec now, fg_usec ends[3]);
-/* No window's end lies further ahead than this. */
+/* No window's end lies further ahead than this, slack included. */
 fg_usec fg_limit_window_reach(const struct fg_limit *limit);
+fg_usec fg_limit_clock_slack(const struct fg_limit *limit);
 
 /*
  * The share of one of `hosts` that enforce the limit each by itself: a part of the rate, of the burst, of what may be held

@@ -83,7 +83,7 @@ for i = 1, n do
       log = {unpack('>d' .. string.rep(entry, (last - 1) / 2), stored)}
     end
     local from = log[1]
-    if last > 1 and (from + log[last - 1]) * c > now + b then last = 1 end
+    if last > 1 and (from + log[last - 1]) * c > now + (b < 60000000 and b or 60000000) then last = 1 end
     while first < last and (from + log[first] + 1) * c - 1 + b <= now do first = first + 2 end
     for k = first + 1, last, 2 do x = x + log[k] end
     ok = x + cost <= a

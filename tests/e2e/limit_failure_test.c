@@ -381,6 +381,30 @@ the_password_is_wrong(void)
 	expect_failure("store_refused");
 }
 
+/* Whoever asks for what is left is told why there is no answer: what failed, not that it was not tried again. */
+static void
+expect_no_show(const char *why)
+{
+	const char *show[] = {bed_program(), "limits", "show", "-c", bed.config, "anybody", NULL};
+	char *said;
+
+	CU_ASSERT_EQUAL(bed_run(&bed, &said, show), 3);
+	CU_ASSERT(strstr(said, why) != NULL);
+	free(said);
+}
+
+static void
+the_password_is_wrong_to_commands(void)
+{
+	expect_no_show(": Store refused the gateway\n");
+}
+
+static void
+there_is_no_redis_to_commands(void)
+{
+	expect_no_show(": Store unreachable\n");
+}
+
 static int
 init_nowhere(void)
 {
@@ -450,7 +474,11 @@ suite_limit_failure(void)
 	ADD_SCENE(suite, redis_is_full);
 	ADD_SCENE(suite, redis_has_forgotten_the_script);
 	ADD_SCENE(suite, redis_is_busy);
-	ADD_SCENE(add_suite("limit_failure_password", init_password, cleanup), the_password_is_wrong);
+	suite = add_suite("limit_failure_password", init_password, cleanup);
+	ADD_SCENE(suite, the_password_is_wrong);
+	ADD_SCENE(suite, the_password_is_wrong_to_commands);
 	ADD_SCENE(add_suite("limit_failure_sentinels", init_sentinels, cleanup_sentinels), the_master_dies);
-	ADD_SCENE(add_suite("limit_failure_nowhere", init_nowhere, cleanup), there_never_was_a_redis);
+	suite = add_suite("limit_failure_nowhere", init_nowhere, cleanup);
+	ADD_SCENE(suite, there_never_was_a_redis);
+	ADD_SCENE(suite, there_is_no_redis_to_commands);
 }

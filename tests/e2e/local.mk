@@ -11,6 +11,7 @@ tests_e2e_e2e_SOURCES = \
 	tests/e2e/access_test.c \
 	tests/e2e/admission_test.c \
 	tests/e2e/certificate_test.c \
+	tests/e2e/clock_test.c \
 	tests/e2e/answer_test.c \
 	tests/e2e/body_test.c \
 	tests/e2e/breaker_stage.c tests/e2e/breaker_stage.h tests/e2e/breaker_test.c \

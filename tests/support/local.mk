@@ -18,3 +18,12 @@ check_PROGRAMS += tests/support/service
 tests_support_service_SOURCES = tests/support/service_main.c
 tests_support_service_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_support_service_LDADD = tests/support/libservice.a $(OPENSSL_LIBS)
+
+# Preloaded into programs whose clock a test sets: no sanitizer of the build in it, or it would have to come second.
+EXTRA_DIST += tests/support/clock_shift.c
+if HAVE_CUNIT
+check_DATA = tests/support/clock_shift.so
+CLEANFILES += tests/support/clock_shift.so
+tests/support/clock_shift.so: tests/support/clock_shift.c
+	$(AM_V_CC)$(MKDIR_P) tests/support && $(CC) -O2 -Wall -shared -fPIC -o $@ $(top_srcdir)/tests/support/clock_shift.c
+endif

@@ -36,7 +36,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/health_test.c \
 	tests/unit/idempotency_test.c tests/unit/idempotency_memory_test.c tests/unit/idempotency_store_test.c \
 	tests/unit/latency_test.c \
-	tests/unit/limit_test.c \
+	tests/unit/limit_test.c tests/unit/limit_window_test.c \
 	tests/unit/limit_memory_test.c \
 	tests/unit/limit_policy_test.c \
 	tests/unit/limiter_test.c \

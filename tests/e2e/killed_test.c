@@ -88,6 +88,20 @@ read_deaths(const char *log)
 	return deaths;
 }
 
+struct told {
+	const char *log;
+	unsigned count;
+};
+
+/* Who takes note of a death says so in the log a moment later. */
+static bool
+deaths_are_told(void *arg)
+{
+	const struct told *told = arg;
+
+	return read_deaths(told->log).count >= told->count;
+}
+
 static double
 metric(const char *series)
 {
@@ -171,6 +185,7 @@ under_load(const char *log, kill_fn *kill_one)
 	struct deaths deaths;
 	double deaths_before = metric("faregate_worker_deaths_total"), lost_before = metric("faregate_exchanges_lost_total");
 	struct deaths before = read_deaths(log);
+	struct told told;
 	unsigned kills;
 
 	for (int i = 0; i < 2; i++)
@@ -179,6 +194,8 @@ under_load(const char *log, kill_fn *kill_one)
 	for (int i = 0; i < 2; i++)
 		results[i] = load_stop(loads[i]);
 	nothing_was_lost();
+	told = (struct told){log, before.count + kills};
+	CU_ASSERT(bed_wait(deaths_are_told, &told));
 	deaths = read_deaths(log);
 	deaths.count -= before.count;
 	deaths.in_flight -= before.in_flight;

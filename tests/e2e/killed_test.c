@@ -11,6 +11,7 @@
 
 #include "e2e/e2e.h"
 #include "e2e/load.h"
+#include "support/fcgi_peer.h"
 
 enum { PLACES = 6, AT_ONCE = 500, CLIENTS = 10, KILLS = 40, MINUTE_MS = 60 * 1000, SPAWNED = 3 };
 
@@ -302,12 +303,34 @@ has_a_place(void *arg)
 	return get(stage.fronts[0], "/tight/x")->status == 200;
 }
 
+/* Asked over a connection that no web server keeps to one of them. */
+static bool
+all_are_ready(void *arg)
+{
+	struct fcgi_peer peer;
+	struct fcgi_answer answer;
+	char running[64];
+	bool ready;
+
+	(void)arg;
+	snprintf(running, sizeof(running), "\nfaregate_workers{state=\"running\"} %d\n", SPAWNED);
+	CU_ASSERT_FATAL(fcgi_open(&peer, stage.bed.socket, bed_patience() * 1000));
+	CU_ASSERT(fcgi_ask(&peer, 1, false, "GET", "/_faregate/metrics", NULL) && fcgi_body(&peer, 1, NULL, 0));
+	fcgi_read(&peer, &answer);
+	ready = answer.out != NULL && strstr(answer.out, running) != NULL;
+	free(answer.out);
+	fcgi_close(&peer);
+	return ready;
+}
+
 /* Killed, it stays: nobody has taken note of its end. */
 static void
 a_zombie_holds_no_place(void)
 {
 	struct http_conn held;
 
+	/* One that is stopped while it begins may hold what the others wait for. */
+	CU_ASSERT(bed_wait(all_are_ready, NULL));
 	for (int i = 1; i < SPAWNED; i++)
 		kill(spawned[i]->pid, SIGSTOP);
 	http_open(&held, stage.fronts[0], NULL);

@@ -539,13 +539,16 @@ a_drained_target_is_left_alone(void)
 	CHECK(front, !runs("drain", ""));
 }
 
+/* Ports are drawn, and so is whom each user meets: that all of 40 meet the same happens once in 10^11. */
 static void
 the_same_user_meets_the_same_target(void)
 {
+	enum { USERS = 40 };
+
 	EACH_FRONT(&stage, front) {
 		unsigned by_a = 0;
 
-		for (int user = 0; user < 20; user++) {
+		for (int user = 0; user < USERS; user++) {
 			char header[32];
 			bool is_a;
 
@@ -555,7 +558,7 @@ the_same_user_meets_the_same_target(void)
 			for (int i = 0; i < 3; i++)
 				CHECK(front, is_from(ask(front, "GET", "/sticky/x", header, NULL), is_a ? "a" : "other"));
 		}
-		CHECK(front, by_a > 0 && by_a < 20);
+		CHECK(front, by_a > 0 && by_a < USERS);
 	}
 }
 

@@ -145,7 +145,7 @@ open_bed(size_t i, const char *store)
 	    "  again: {path: '/again/*', service: again, auth: none, idempotency: {by: route, header: X-Once}}\n"
 	    "  a: {path: '/*', service: a, auth: partners, idempotency: once, timeout: 30s, cors: {origins: 'https://app.example.com'},\n"
 	    "    response: {headers: {set: {X-Seen: '{request-id}'}}}}\n"
-	    "  brief: {path: '/held/brief', service: a, auth: partners, idempotency: {lock: 1s}}\n"
+	    "  brief: {path: '/held/brief', service: a, auth: partners, idempotency: {lock: 4s}}\n"
 	    "  open: {path: '/open/*', service: a, auth: none, idempotency: {by: route, header: X-Once}}\n"
 	    "  tenants: {path: '/tenants/*', service: a, auth: none, idempotency: {by: 'header:X-Tenant'}}\n"
 	    "  demanded: {path: '/demanded', service: a, auth: partners, idempotency: {required: true, methods: [POST, PUT]}}\n"

@@ -59,9 +59,9 @@ a_dead_master_is_left(void)
 
 	open_scene(&scene);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET a 1").err, FG_OK);
-	redis_ha_watch(&ha);
 	redis_server_kill(ha.master);
 	redis_scene_until_open(&scene, FG_ERR_STORE_UNREACHABLE);
+	redis_ha_watch(&ha);
 	redis_ha_until_failed_over(&ha);
 	redis_scene_recover(&scene);
 	CU_ASSERT(is_master(ha.replica));

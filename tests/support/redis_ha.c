@@ -22,7 +22,11 @@
 enum { PATIENCE_MS = 120000, STEP_MS = 20 };
 
 #define DOWN_AFTER_NEVER 600000
-#define DOWN_AFTER_SOON 1000
+/*
+ * A replica is not fit either whose link has been down for ten times as long before the master was found dead: that must be longer
+ * than the 30 seconds for which a sentinel does nothing that has stood still for two.
+ */
+#define DOWN_AFTER_SOON 4500
 
 static void
 start_sentinels(struct redis_ha *ha)

@@ -118,7 +118,9 @@ sentinels_may_fail(void)
 	redis_scene_open(&scene);
 	scene.options.connect_timeout = 200 * FG_US_PER_MS;
 	connect_to(&scene, "mymaster");
-	CU_ASSERT_EQUAL(redis_ask(&scene, "SET a 1").err, FG_OK);
+	/* At the first go, unless this machine stands still for as long as one that hangs. */
+	redis_scene_recover(&scene);
+	scene.options.connect_timeout = 20 * FG_US_PER_S;
 	/* And one that wants a password. */
 	redis_server_do(ha.sentinels[2], "ACL SETUSER default resetpass >open-sesame");
 	redis_scene_connect(&scene, "redis+sentinel://127.0.0.1:%d/mymaster", redis_server_port(ha.sentinels[2]));

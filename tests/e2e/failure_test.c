@@ -286,7 +286,7 @@ init(void)
 	    "  full: {targets: [\"http://127.0.0.1:%d\"], connect-timeout: 300ms}\n"
 	    "  slow: {targets: [\"http://127.0.0.1:%d\"], response-timeout: 300ms}\n"
 	    "  idle: {targets: [\"http://127.0.0.1:%d\"], idle-timeout: 300ms}\n"
-	    "  tls: https://127.0.0.1:%d\n"
+	    "  tls: {targets: [\"https://127.0.0.1:%d\"], connect-timeout: 300ms}\n"
 	    "routes:\n"
 	    "  a: {path: /a/*, service: a, strip-prefix: /a}\n"
 	    "  b: {path: /b/*, service: b, strip-prefix: /b}\n"

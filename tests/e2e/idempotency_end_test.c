@@ -75,7 +75,9 @@ is_over(void *arg)
 	struct again *again = arg;
 	const struct http_reply *reply = post(again->front, again->target, again->k, "x");
 
-	if (reply->status == 409 && strstr(reply->body, "idempotency_in_flight") != NULL)
+	/* Or the store took longer to say so than a request may take. */
+	if ((reply->status == 409 && strstr(reply->body, "idempotency_in_flight") != NULL) ||
+	    (reply->status == 504 && strstr(reply->body, "exchange_timeout") != NULL))
 		return false;
 	again->status = reply->status;
 	again->is_replayed = is_replayed(reply);

@@ -145,14 +145,14 @@ open_bed(size_t i, const char *store)
 	    "  again: {path: '/again/*', service: again, auth: none, idempotency: {by: route, header: X-Once}}\n"
 	    "  a: {path: '/*', service: a, auth: partners, idempotency: once, timeout: 30s, cors: {origins: 'https://app.example.com'},\n"
 	    "    response: {headers: {set: {X-Seen: '{request-id}'}}}}\n"
-	    "  brief: {path: '/held/brief', service: a, auth: partners, idempotency: {lock: 1s}}\n"
+	    "  brief: {path: '/held/brief', service: a, auth: partners, idempotency: {lock: 4s}}\n"
 	    "  open: {path: '/open/*', service: a, auth: none, idempotency: {by: route, header: X-Once}}\n"
 	    "  tenants: {path: '/tenants/*', service: a, auth: none, idempotency: {by: 'header:X-Tenant'}}\n"
 	    "  demanded: {path: '/demanded', service: a, auth: partners, idempotency: {required: true, methods: [POST, PUT]}}\n"
 	    "  small: {path: '/small', service: a, auth: partners, idempotency: {max-request: 1k}}\n"
 	    "  loose: {path: '/loose', service: a, auth: partners, idempotency: {on-store-failure: allow}}\n"
-	    "  trusted: {path: '/trusted/*', service: trusted, auth: partners, idempotency: once}\n"
-	    "  dead: {path: '/dead', service: dead, auth: partners, idempotency: once}\n",
+	    "  trusted: {path: '/trusted/*', service: trusted, auth: partners, idempotency: once, timeout: 30s}\n"
+	    "  dead: {path: '/dead', service: dead, auth: partners, idempotency: once, timeout: 30s}\n",
 	    store, beds[i].dir, played_port(service), played_port(service), played_port(service), bed_dead_port());
 	bed_start_pool(&beds[i], NULL);
 	fronts[front_count++] = bed_start_front(&beds[i], FRONT_LIGHTTPD, "/", NULL);

@@ -11,6 +11,7 @@
 
 #include "e2e/e2e.h"
 #include "e2e/load.h"
+#include "support/fcgi_peer.h"
 
 enum { PLACES = 6, AT_ONCE = 500, CLIENTS = 10, KILLS = 40, MINUTE_MS = 60 * 1000, SPAWNED = 3 };
 
@@ -86,6 +87,20 @@ read_deaths(const char *log)
 	}
 	free(text);
 	return deaths;
+}
+
+struct told {
+	const char *log;
+	unsigned count;
+};
+
+/* Who takes note of a death says so in the log a moment later. */
+static bool
+deaths_are_told(void *arg)
+{
+	const struct told *told = arg;
+
+	return read_deaths(told->log).count >= told->count;
 }
 
 static double
@@ -171,6 +186,7 @@ under_load(const char *log, kill_fn *kill_one)
 	struct deaths deaths;
 	double deaths_before = metric("faregate_worker_deaths_total"), lost_before = metric("faregate_exchanges_lost_total");
 	struct deaths before = read_deaths(log);
+	struct told told;
 	unsigned kills;
 
 	for (int i = 0; i < 2; i++)
@@ -179,6 +195,8 @@ under_load(const char *log, kill_fn *kill_one)
 	for (int i = 0; i < 2; i++)
 		results[i] = load_stop(loads[i]);
 	nothing_was_lost();
+	told = (struct told){log, before.count + kills};
+	CU_ASSERT(bed_wait(deaths_are_told, &told));
 	deaths = read_deaths(log);
 	deaths.count -= before.count;
 	deaths.in_flight -= before.in_flight;
@@ -285,12 +303,34 @@ has_a_place(void *arg)
 	return get(stage.fronts[0], "/tight/x")->status == 200;
 }
 
+/* Asked over a connection that no web server keeps to one of them. */
+static bool
+all_are_ready(void *arg)
+{
+	struct fcgi_peer peer;
+	struct fcgi_answer answer;
+	char running[64];
+	bool ready;
+
+	(void)arg;
+	snprintf(running, sizeof(running), "\nfaregate_workers{state=\"running\"} %d\n", SPAWNED);
+	CU_ASSERT_FATAL(fcgi_open(&peer, stage.bed.socket, bed_patience() * 1000));
+	CU_ASSERT(fcgi_ask(&peer, 1, false, "GET", "/_faregate/metrics", NULL) && fcgi_body(&peer, 1, NULL, 0));
+	fcgi_read(&peer, &answer);
+	ready = answer.out != NULL && strstr(answer.out, running) != NULL;
+	free(answer.out);
+	fcgi_close(&peer);
+	return ready;
+}
+
 /* Killed, it stays: nobody has taken note of its end. */
 static void
 a_zombie_holds_no_place(void)
 {
 	struct http_conn held;
 
+	/* One that is stopped while it begins may hold what the others wait for. */
+	CU_ASSERT(bed_wait(all_are_ready, NULL));
 	for (int i = 1; i < SPAWNED; i++)
 		kill(spawned[i]->pid, SIGSTOP);
 	http_open(&held, stage.fronts[0], NULL);

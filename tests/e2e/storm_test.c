@@ -16,7 +16,8 @@ enum { CLIENTS = 16, ROUNDS = 40, STEP = 40, KEYS = 3, LARGE = 96 * 1024, MOST_M
 
 static struct stage stage;
 static struct dns_server *names;
-static _Atomic bool is_calm;
+static _Atomic bool is_calm, workers_leave;
+static _Atomic unsigned unheard;
 static _Atomic uint64_t drawn;
 
 /* SplitMix64. */
@@ -175,6 +176,18 @@ draw(struct client *client, unsigned below)
 	return (unsigned)(mix(client->random) % below);
 }
 
+/*
+ * Whose worker left, when its time was over, before the request had come to its end, is told nothing; the web server says so
+ * itself. That a web server takes so long is rare.
+ */
+static bool
+is_unheard(const struct http_reply *reply)
+{
+	const char *type = http_header(reply, "Content-Type");
+
+	return atomic_load(&workers_leave) && reply->status >= 500 && type != NULL && strncmp(type, "text/html", 9) == 0;
+}
+
 static bool
 is_right(const struct http_reply *reply, const char *method, const char *target)
 {
@@ -191,6 +204,8 @@ is_right(const struct http_reply *reply, const char *method, const char *target)
 static void
 take_reply(struct client *client, const char *method, const char *target, const struct http_reply *reply)
 {
+	if (is_unheard(reply) && atomic_fetch_add(&unheard, 1) < CLIENTS * ROUNDS / 20)
+		return;
 	if (!is_right(reply, method, target)) {
 		fprintf(stderr, "e2e: %s: %s %s: %d, %s: %.200s\n", client->front->name, method, target, reply->status,
 		    reply->complete ? "whole" : "broken off", reply->body == NULL ? "" : reply->body);
@@ -543,6 +558,7 @@ workers_leave_in_the_midst_of_it(void)
 	struct client *clients = calloc(CLIENTS, sizeof(*clients));
 	double before = sum_now("faregate_config_generation");
 
+	atomic_store(&workers_leave, true);
 	blow(clients, CLIENTS, reload);
 	CU_ASSERT(bed_wait(has_reloaded, &before));
 	check_left(clients, CLIENTS);

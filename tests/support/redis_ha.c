@@ -1,7 +1,9 @@
 /* Redis Sentinel, without its chances. */
 #include "support/redis_ha.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 /*
  * They look far more often than they would, so that the tests need not wait for them; the bounds between the periods
@@ -17,8 +19,14 @@
  * INFO again, and to tell.
  */
 #define BYSTANDERS "SENTINEL DEBUG PUBLISH-PERIOD 10000"
+enum { PATIENCE_MS = 120000, STEP_MS = 20 };
+
 #define DOWN_AFTER_NEVER 600000
-#define DOWN_AFTER_SOON 1000
+/*
+ * A replica is not fit either whose link has been down for ten times as long before the master was found dead: that must be longer
+ * than the 30 seconds for which a sentinel does nothing that has stood still for two.
+ */
+#define DOWN_AFTER_SOON 4500
 
 static void
 start_sentinels(struct redis_ha *ha)
@@ -76,7 +84,20 @@ redis_ha_until_failed_over(struct redis_ha *ha)
 void
 redis_ha_fail_over(struct redis_ha *ha)
 {
-	redis_server_until(ha->sentinels[0], "SENTINEL FAILOVER mymaster", "+OK");
+	char port[16], old[48];
+	int len = snprintf(port, sizeof(port), "%d", redis_server_port(ha->master));
+
+	snprintf(old, sizeof(old), "\r\nport\r\n$%d\r\n%s\r\n", len, port);
+	for (int tries = 0; tries < PATIENCE_MS / STEP_MS; tries++) {
+		const char *said = redis_server_do(ha->sentinels[0], "SENTINEL MASTER mymaster");
+
+		if (strstr(said, old) == NULL)
+			break;
+		/* One that has stood still for two seconds does nothing for 30, and has given up what it was at. */
+		if (strstr(said, "failover_in_progress") == NULL)
+			redis_server_do(ha->sentinels[0], "SENTINEL FAILOVER mymaster");
+		poll(NULL, 0, STEP_MS);
+	}
 	redis_ha_until_failed_over(ha);
 }
 

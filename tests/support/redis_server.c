@@ -23,7 +23,7 @@
 
 #include "support/free_port.h"
 
-enum { PATIENCE_MS = 60000, REPLY_BYTES = 64 * 1024, FOLDER_BYTES = 64, STEP_MS = 5, LOG_TAIL_BYTES = 2000 };
+enum { PATIENCE_MS = 120000, REPLY_BYTES = 64 * 1024, FOLDER_BYTES = 64, STEP_MS = 5, LOG_TAIL_BYTES = 2000 };
 
 struct redis_server {
 	struct redis_server_options options;

@@ -59,9 +59,9 @@ a_dead_master_is_left(void)
 
 	open_scene(&scene);
 	CU_ASSERT_EQUAL(redis_ask(&scene, "SET a 1").err, FG_OK);
-	redis_ha_watch(&ha);
 	redis_server_kill(ha.master);
 	redis_scene_until_open(&scene, FG_ERR_STORE_UNREACHABLE);
+	redis_ha_watch(&ha);
 	redis_ha_until_failed_over(&ha);
 	redis_scene_recover(&scene);
 	CU_ASSERT(is_master(ha.replica));
@@ -118,7 +118,9 @@ sentinels_may_fail(void)
 	redis_scene_open(&scene);
 	scene.options.connect_timeout = 200 * FG_US_PER_MS;
 	connect_to(&scene, "mymaster");
-	CU_ASSERT_EQUAL(redis_ask(&scene, "SET a 1").err, FG_OK);
+	/* At the first go, unless this machine stands still for as long as one that hangs. */
+	redis_scene_recover(&scene);
+	scene.options.connect_timeout = 20 * FG_US_PER_S;
 	/* And one that wants a password. */
 	redis_server_do(ha.sentinels[2], "ACL SETUSER default resetpass >open-sesame");
 	redis_scene_connect(&scene, "redis+sentinel://127.0.0.1:%d/mymaster", redis_server_port(ha.sentinels[2]));

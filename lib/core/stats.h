@@ -183,7 +183,12 @@ bool fg_stats_format_prometheus(const struct fg_stats *stats, fg_usec now_wall, 
 /* For `faregate status`, for people and for programs. */
 bool fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
 bool fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
-/* Of a service, in JSON: its name, and an object of what was counted, which is left open. first: no comma before it. */
+/* A service whose counters stand elsewhere already. */
+typedef bool fg_stats_is_told_fn(const void *arg, const struct fg_stats *stats, struct fg_str name);
+/* Members of a JSON object, an object a service in which something was counted. is_told may be NULL. first: no comma before. */
+void fg_stats_format_services_json(const struct fg_stats *stats, fg_stats_is_told_fn *is_told, const void *arg, struct fg_buf *out,
+    bool first);
+/* Of one service: its name, and an object of what was counted, which is left open. */
 void fg_stats_open_service_json(const struct fg_stats *stats, struct fg_str name, struct fg_buf *out, bool first);
 
 #endif

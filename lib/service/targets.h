@@ -111,10 +111,11 @@ unsigned fg_targets_waiting(const struct fg_targets *targets, const struct fg_st
 /* For metrics and `faregate status`: the services and targets of the configuration in use. */
 void fg_targets_format_prometheus(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 void fg_targets_format_text(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
-/* Members of a JSON object, an object a service: what was counted, what is in flight, who waits, its breaker. False: there is none. */
-bool fg_targets_format_services_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
-/* Whether that service is among them. */
-bool fg_targets_has_service(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_str name);
+/*
+ * Members of a JSON object, an object a service: what was counted, what is in flight, who waits, its breaker; then, of services
+ * that the configuration no longer has, what was counted.
+ */
+void fg_targets_format_services_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 /* Elements of a JSON array, an object a target. */
 void fg_targets_format_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out);
 /* For whoever watches over the pool: a line for each target taken out or put back (faregate drain) since the last call. */

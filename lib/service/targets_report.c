@@ -385,9 +385,10 @@ add_breaker_json(struct fg_buf *out, const struct view *view)
 	    (unsigned long long)wait_ms(view), (unsigned long long)get_opened(view));
 }
 
-bool
-fg_targets_has_service(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_str name)
+static bool
+is_in_use(const void *arg, const struct fg_stats *stats, struct fg_str name)
 {
+	const struct fg_targets *targets = arg;
 	char key[FG_NAME_BYTES];
 	struct view view;
 	uint32_t n;
@@ -397,7 +398,7 @@ fg_targets_has_service(const struct fg_targets *targets, const struct fg_stats *
 	return n != FG_NAME_NONE && view_take(&view, targets, stats, n);
 }
 
-bool
+void
 fg_targets_format_services_json(const struct fg_targets *targets, const struct fg_stats *stats, struct fg_buf *out)
 {
 	unsigned *sums = sum_by_service(targets, stats);
@@ -415,7 +416,7 @@ fg_targets_format_services_json(const struct fg_targets *targets, const struct f
 		fg_buf_add_char(out, '}');
 	}
 	free(sums);
-	return !first;
+	fg_stats_format_services_json(stats, is_in_use, targets, out, first);
 }
 
 void

@@ -179,12 +179,12 @@ void fg_stats_format_text(const struct fg_stats *stats, fg_usec now_wall, struct
 void fg_stats_format_reasons_text(const struct fg_stats *stats, struct fg_buf *out);
 /* For programs: members of a JSON object, all but the services. */
 void fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_buf *out);
-/*
- * The same of services: members, each its name and an object of what was counted. Of one, whose object is left open; and of
- * those that `is_told` does not have (NULL: of all). first: no comma before it.
- */
+/* A service whose counters stand elsewhere already. */
+typedef bool fg_stats_is_told_fn(const void *arg, const struct fg_stats *stats, struct fg_str name);
+/* Members of a JSON object, an object a service in which something was counted. is_told may be NULL. first: no comma before. */
+void fg_stats_format_services_json(const struct fg_stats *stats, fg_stats_is_told_fn *is_told, const void *arg, struct fg_buf *out,
+    bool first);
+/* Of one service: its name, and an object of what was counted, which is left open. */
 void fg_stats_open_service_json(const struct fg_stats *stats, struct fg_str name, struct fg_buf *out, bool first);
-void fg_stats_format_services_json(const struct fg_stats *stats, bool (*is_told)(void *arg, struct fg_str name), void *arg,
-    struct fg_buf *out, bool first);
 
 #endif

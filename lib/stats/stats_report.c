@@ -199,13 +199,13 @@ fg_stats_open_service_json(const struct fg_stats *stats, struct fg_str name, str
 }
 
 static void
-add_routes_json(struct fg_buf *out, const struct fg_stats *stats)
+add_series_json(struct fg_buf *out, const struct fg_stats *stats, struct fg_str kind, fg_stats_is_told_fn *is_told, const void *arg,
+    bool first)
 {
 	struct fg_stats_snapshot snap;
-	bool first = true;
 
 	for (uint32_t n = 0; n < fg_stats_series_count(stats); n++) {
-		if (!fg_stats_snapshot_take(&snap, stats, n, FG_STR("route:")))
+		if (!fg_stats_snapshot_take(&snap, stats, n, kind) || (is_told != NULL && is_told(arg, stats, snap.name)))
 			continue;
 		open_series_json(out, &snap, first);
 		fg_buf_add_char(out, '}');
@@ -214,18 +214,9 @@ add_routes_json(struct fg_buf *out, const struct fg_stats *stats)
 }
 
 void
-fg_stats_format_services_json(const struct fg_stats *stats, bool (*is_told)(void *arg, struct fg_str name), void *arg,
-    struct fg_buf *out, bool first)
+fg_stats_format_services_json(const struct fg_stats *stats, fg_stats_is_told_fn *is_told, const void *arg, struct fg_buf *out, bool first)
 {
-	struct fg_stats_snapshot snap;
-
-	for (uint32_t n = 0; n < fg_stats_series_count(stats); n++) {
-		if (!fg_stats_snapshot_take(&snap, stats, n, FG_STR("service:")) || (is_told != NULL && is_told(arg, snap.name)))
-			continue;
-		open_series_json(out, &snap, first);
-		fg_buf_add_char(out, '}');
-		first = false;
-	}
+	add_series_json(out, stats, FG_STR("service:"), is_told, arg, first);
 }
 
 static void
@@ -311,6 +302,6 @@ fg_stats_format_json(const struct fg_stats *stats, fg_usec now_wall, struct fg_b
 		first = false;
 	}
 	fg_buf_add(out, FG_STR("},\"routes\":{"));
-	add_routes_json(out, stats);
+	add_series_json(out, stats, FG_STR("route:"), NULL, NULL, true);
 	fg_buf_add_char(out, '}');
 }

@@ -24,13 +24,6 @@ say_as_told(struct played_conn *conn, struct played_request *request)
 	say_reply(conn, status == NO_STATUS ? 200 : status, NULL, "as told");
 }
 
-static void
-say_nothing(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	wait_peer_gone(conn);
-}
-
 static const struct played_part parts[] = {{"/hang", say_nothing, false}, {NULL, say_as_told, false}};
 
 /* ---- the stage */

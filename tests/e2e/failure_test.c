@@ -14,13 +14,6 @@ static int full_fd, full_port, queue_fds[8];
 static struct gate hold = GATE_CLOSED;
 
 static void
-hang(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	wait_peer_gone(conn);
-}
-
-static void
 say_stall(struct played_conn *conn, struct played_request *request)
 {
 	(void)request;
@@ -232,7 +225,7 @@ static const struct played_part parts[] = {
     {"/odd", say_odd, false},
     {"/nul", say_nul, false},
     {"/clear", say_clear, false},
-    {"/hang", hang, false},
+    {"/hang", say_nothing, false},
     {"/stall", say_stall, false},
     {"/unread", stall_reading, true},
     {"/reset", reset_at_once, false},

@@ -39,13 +39,6 @@ say_and_stay(struct played_conn *conn, struct played_request *request)
 }
 
 static void
-say_nothing(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	wait_peer_gone(conn);
-}
-
-static void
 hold_a(struct played_conn *conn, struct played_request *request)
 {
 	gate_pass(&gate_a);

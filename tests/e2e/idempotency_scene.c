@@ -90,7 +90,7 @@ say_status(struct played_conn *conn, struct played_request *request)
 }
 
 static void
-say_nothing(struct played_conn *conn, struct played_request *request)
+carry_out_and_reset(struct played_conn *conn, struct played_request *request)
 {
 	carry_out(request);
 	say_reset(conn);
@@ -103,7 +103,7 @@ say_second_time(struct played_conn *conn, struct played_request *request)
 	const char *k = query_value(request, "k");
 
 	if (seen[strtoul(k, NULL, 10) % MOST_TURNS] == 0)
-		say_nothing(conn, request);
+		carry_out_and_reset(conn, request);
 	else
 		say_done(conn, request);
 }
@@ -118,7 +118,7 @@ say_half(struct played_conn *conn, struct played_request *request)
 }
 
 static const struct played_part parts[] = {{"/held", say_held, false}, {"/big", say_big, false}, {"/binary", say_binary, false},
-    {"/status", say_status, false}, {"/reset", say_nothing, false}, {"/trusted/reset", say_nothing, false},
+    {"/status", say_status, false}, {"/reset", carry_out_and_reset, false}, {"/trusted/reset", carry_out_and_reset, false},
     {"/again/flaky", say_second_time, false}, {"/half", say_half, false}, {NULL, say_done, false}};
 
 /* ---- the stage */

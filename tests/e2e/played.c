@@ -235,6 +235,13 @@ say_reply(struct played_conn *conn, int status, const char *headers, const char 
 }
 
 void
+say_nothing(struct played_conn *conn, struct played_request *request)
+{
+	(void)request;
+	wait_peer_gone(conn);
+}
+
+void
 say_echo(struct played_conn *conn, struct played_request *request)
 {
 	bool head = strcmp(request->method, "HEAD") == 0;

@@ -43,9 +43,9 @@ struct played *played_start(const struct played_part *parts);
 struct played *played_start_on(const struct played_part *parts, int port);
 /* The same at another address of this machine (127.0.0.2). */
 struct played *played_start_on_address(const struct played_part *parts, const char *address, int port);
-/* Closes all connections and waits for the threads. */
 /* On a Unix socket. */
 struct played *played_start_at(const struct played_part *parts, const char *path);
+/* Closes all connections and waits for the threads. */
 void played_stop(struct played *played);
 int played_port(const struct played *played);
 /* Requests whose head was read; connections accepted; open now. */
@@ -74,6 +74,8 @@ bool wait_peer_gone(struct played_conn *conn);
 
 /* The usual part: gives the request back, head and body, as text/plain. */
 void say_echo(struct played_conn *conn, struct played_request *request);
+/* Another: no answer, until the peer has closed. */
+void say_nothing(struct played_conn *conn, struct played_request *request);
 /* A value in the target's query; NULL: none. Lives until the next call of this thread. */
 const char *query_value(const struct played_request *request, const char *name);
 

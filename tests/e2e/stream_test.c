@@ -67,7 +67,7 @@ say_ticks(struct played_conn *conn, struct played_request *request)
 
 /* Says nothing until the peer has left. */
 static void
-say_nothing(struct played_conn *conn, struct played_request *request)
+tell_when_gone(struct played_conn *conn, struct played_request *request)
 {
 	(void)request;
 	if (wait_peer_gone(conn))
@@ -88,7 +88,7 @@ static const struct played_part parts[] = {
     {"/slow", say_slowly, false},
     {"/flood", say_flood, false},
     {"/ticks", say_ticks, false},
-    {"/silent", say_nothing, false},
+    {"/silent", tell_when_gone, false},
     {"/upload", wait_upload_gone, true},
     {NULL, say_echo, false},
 };

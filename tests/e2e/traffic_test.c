@@ -62,13 +62,6 @@ reset_or_echo(struct played_conn *conn, struct played_request *request)
 }
 
 static void
-say_nothing(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	wait_peer_gone(conn);
-}
-
-static void
 count_and_reset(struct played_conn *conn, struct played_request *request)
 {
 	(void)request;

@@ -28,13 +28,6 @@ reset_or_echo(struct played_conn *conn, struct played_request *request)
 }
 
 static void
-say_nothing(struct played_conn *conn, struct played_request *request)
-{
-	(void)request;
-	wait_peer_gone(conn);
-}
-
-static void
 reset_at_once(struct played_conn *conn, struct played_request *request)
 {
 	(void)request;

@@ -80,5 +80,7 @@ uint64_t service_hash(uint64_t hash, const void *bytes, size_t len);
  * good for a day, or since an hour no longer. False when it cannot.
  */
 bool service_make_cert(const char *dir, const char *prefix, const char *name, bool expired);
+/* Removes the three. */
+void service_remove_cert(const char *dir, const char *prefix);
 
 #endif

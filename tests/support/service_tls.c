@@ -148,3 +148,15 @@ service_make_cert(const char *dir, const char *prefix, const char *name, bool ex
 	EVP_PKEY_free(ca_key);
 	return ok;
 }
+
+void
+service_remove_cert(const char *dir, const char *prefix)
+{
+	static const char *const files[] = {"ca", "cert", "key"};
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s-%s.pem", dir, prefix, files[i]);
+		remove(path);
+	}
+}

@@ -114,9 +114,7 @@ an_answer_then_a_close_over_tls(void)
 		CU_ASSERT_EQUAL(count_answers(&scene, endpoint, "/early/413?close=1&body=too%20much", way % 2, way / 2 * 3, 413),
 		    ROUNDS);
 	scene_close(&scene);
-	remove("early-ca.pem");
-	remove("early-cert.pem");
-	remove("early-key.pem");
+	service_remove_cert(".", "early");
 }
 
 void

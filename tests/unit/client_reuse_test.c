@@ -243,13 +243,7 @@ set_up(void)
 static int
 tear_down(void)
 {
-	static const char *const files[] = {"ca", "cert", "key"};
-	char path[96];
-
-	for (size_t i = 0; i < FG_ARRAY_LEN(files); i++) {
-		snprintf(path, sizeof(path), "%s/s-%s.pem", dir, files[i]);
-		remove(path);
-	}
+	service_remove_cert(dir, "s");
 	return remove(dir);
 }
 

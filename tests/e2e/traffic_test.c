@@ -560,17 +560,15 @@ a_drained_target_is_left_alone(void)
 static void
 the_same_user_meets_the_same_target(void)
 {
-	enum { USERS = 40 };
-
 	EACH_FRONT(&stage, front) {
+		enum { USERS = 40 };
 		unsigned by_a = 0;
 
 		for (int user = 0; user < USERS; user++) {
 			char header[32];
-			bool is_a;
 
 			snprintf(header, sizeof(header), "X-User: u%d\r\n", user);
-			is_a = is_from(ask(front, "GET", "/sticky/x", header, NULL), "a");
+			bool is_a = is_from(ask(front, "GET", "/sticky/x", header, NULL), "a");
 			by_a += is_a;
 			for (int i = 0; i < 3; i++)
 				CHECK(front, is_from(ask(front, "GET", "/sticky/x", header, NULL), is_a ? "a" : "other"));

@@ -31,14 +31,6 @@ static const struct {
     {"version", fg_cmd_version, "the version and the features built in"},
 };
 
-const char *
-fg_config_file_default(void)
-{
-	const char *file = getenv("FAREGATE_CONFIG");
-
-	return file != NULL && file[0] != '\0' ? file : FG_SYSCONFDIR "/faregate.yaml";
-}
-
 static void
 print_usage(FILE *out)
 {

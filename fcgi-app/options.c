@@ -3,11 +3,20 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "fcgi-app/commands.h"
+
+const char *
+fg_config_file_default(void)
+{
+	const char *file = getenv("FAREGATE_CONFIG");
+
+	return file != NULL && file[0] != '\0' ? file : FG_SYSCONFDIR "/faregate.yaml";
+}
 
 static const struct option options_long[] = {
     {"help", no_argument, NULL, 'h'},

@@ -72,15 +72,3 @@ fg_conf_get(const struct fg_conf_node *node, const char *name)
 			return entry;
 	return NULL;
 }
-
-struct fg_str
-fg_conf_resolve(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_str path)
-{
-	struct fg_str folder = node->file->path;
-
-	if (path.len == 0 || path.p[0] == '/')
-		return fg_arena_str(conf->arena, path);
-	while (folder.len > 0 && folder.p[folder.len - 1] != '/')
-		folder.len--;
-	return fg_arena_printf(conf->arena, FG_STR_FMT FG_STR_FMT, FG_STR_ARG(folder), FG_STR_ARG(path));
-}

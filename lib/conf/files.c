@@ -1,10 +1,11 @@
-/* Files: how they are opened and read, and those that values name (key sets, secrets), which are read with them. */
+/* Files: how they are opened and read, how much of them in all, and those that values name (key sets, secrets), which are read with them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "conf/internal.h"
 
 enum { READ_PIECE = 64 * 1024 };
@@ -66,6 +67,30 @@ fg_conf_open_regular(const char *path, const char **why)
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+bool
+fg_conf_take_bytes(struct fg_conf *conf, const struct fg_conf_node *node, size_t bytes)
+{
+	conf->bytes += bytes;
+	if (conf->bytes <= FG_MAX_CONFIG_TOTAL_BYTES)
+		return true;
+	conf->bytes = FG_MAX_CONFIG_TOTAL_BYTES + 1;
+	fg_conf_error(conf, node, "the configuration with all it includes is larger than %d MiB",
+	    FG_MAX_CONFIG_TOTAL_BYTES / 1024 / 1024);
+	return false;
+}
+
+struct fg_str
+fg_conf_resolve(struct fg_conf *conf, const struct fg_conf_node *node, struct fg_str path)
+{
+	struct fg_str folder = node->file->path;
+
+	if (path.len == 0 || path.p[0] == '/')
+		return fg_arena_str(conf->arena, path);
+	while (folder.len > 0 && folder.p[folder.len - 1] != '/')
+		folder.len--;
+	return fg_arena_printf(conf->arena, FG_STR_FMT FG_STR_FMT, FG_STR_ARG(folder), FG_STR_ARG(path));
 }
 
 bool

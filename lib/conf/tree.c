@@ -30,18 +30,6 @@ struct reader {
 	bool failed; /* nothing can be made of the rest */
 };
 
-bool
-fg_conf_take_bytes(struct fg_conf *conf, const struct fg_conf_node *node, size_t bytes)
-{
-	conf->bytes += bytes;
-	if (conf->bytes <= FG_MAX_CONFIG_TOTAL_BYTES)
-		return true;
-	conf->bytes = FG_MAX_CONFIG_TOTAL_BYTES + 1;
-	fg_conf_error(conf, node, "the configuration with all it includes is larger than %d MiB",
-	    FG_MAX_CONFIG_TOTAL_BYTES / 1024 / 1024);
-	return false;
-}
-
 static void
 fail_at(struct reader *reader, const yaml_mark_t *mark, const char *message)
 {

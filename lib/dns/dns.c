@@ -4,15 +4,6 @@
 #include "base/assert.h"
 #include "dns/dns_internal.h"
 
-bool
-fg_dns_set_has(const struct fg_dns_set *set, const struct fg_ip *ip)
-{
-	for (size_t i = 0; i < set->count; i++)
-		if (memcmp(&set->ips[i], ip, sizeof(*ip)) == 0)
-			return true;
-	return false;
-}
-
 #ifndef FG_CARES
 
 bool

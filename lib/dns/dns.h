@@ -81,7 +81,14 @@ struct fg_dns_name *fg_dns_name(struct fg_dns *dns, struct fg_str host);
 bool fg_dns_use(struct fg_dns_name *name);
 /* What was known last. Valid for as long as the name; changes between the turns' callbacks alone. */
 const struct fg_dns_set *fg_dns_set(const struct fg_dns_name *name);
-bool fg_dns_set_has(const struct fg_dns_set *set, const struct fg_ip *ip);
+static inline bool
+fg_dns_set_has(const struct fg_dns_set *set, const struct fg_ip *ip)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (memcmp(&set->ips[i], ip, sizeof(*ip)) == 0)
+			return true;
+	return false;
+}
 
 /* Once, from the loop, never from within fg_dns_wait_start(): the set may be used, or there is none and it takes no more waiting. */
 typedef void fg_dns_wait_fn(void *arg, bool found);

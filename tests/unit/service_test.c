@@ -413,6 +413,52 @@ shares_are_of_those_that_can_be_had(void)
 	CU_ASSERT_NOT_EQUAL(picked(), home);
 }
 
+/* Nor is what one has that is full, nor its weight. */
+static void
+one_that_is_full_has_no_share(void)
+{
+	unsigned full;
+	char home;
+
+	given(4, FG_BALANCE_HASH);
+	home = picked();
+	full = home == 'a' ? 1 : 0;
+	for (unsigned i = 0; i < TARGETS; i++)
+		in_flight[i] = 40;
+	in_flight[home - 'a'] = 44;
+	in_flight[full] = 4;
+	/* 44 of 128, of four: 40.3. */
+	CU_ASSERT_NOT_EQUAL(picked(), home);
+	/* 44 of 124, of three: 52.1. */
+	targets[full].max_connections = 4;
+	CU_ASSERT_EQUAL(picked(), home);
+	/* 47 of 111, of three: 46.7. */
+	in_flight[home - 'a'] = 47;
+	for (unsigned i = 0; i < TARGETS; i++)
+		if (i != full && i != (unsigned)(home - 'a'))
+			in_flight[i] = 32;
+	CU_ASSERT_NOT_EQUAL(picked(), home);
+	CU_ASSERT_NOT_EQUAL(picked(), (char)('a' + full));
+}
+
+/* Where 1.25 times a share is a whole number, that many is enough. */
+static void
+shares_are_exact(void)
+{
+	given(3, FG_BALANCE_HASH);
+	targets[0].weight = 3;
+	while (picked() != 'a')
+		pick.hash++;
+	/* With one more 68: three of five parts are 40.8, and 1.25 times that is 51. */
+	in_flight[0] = 50;
+	in_flight[1] = 8;
+	in_flight[2] = 9;
+	CU_ASSERT_EQUAL(picked(), 'a');
+	in_flight[0] = 51;
+	in_flight[2] = 8;
+	CU_ASSERT_NOT_EQUAL(picked(), 'a');
+}
+
 /* The one that is full has the next turn, but no more than that. */
 static void
 one_that_is_full_keeps_its_turn(void)
@@ -533,6 +579,8 @@ suite_service(void)
 	ADD_TEST(suite, the_highest_score_wins);
 	ADD_TEST(suite, nobody_has_more_than_his_share);
 	ADD_TEST(suite, shares_are_of_those_that_can_be_had);
+	ADD_TEST(suite, one_that_is_full_has_no_share);
+	ADD_TEST(suite, shares_are_exact);
 	ADD_TEST(suite, who_came_back_gets_little_at_first);
 	ADD_TEST(suite, kinds_of_failure);
 	ADD_TEST(suite, shares_of_services);

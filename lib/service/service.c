@@ -296,6 +296,11 @@ choose_idler(const struct fg_pick *pick, const struct candidates *found)
 	unsigned in_flight[2];
 
 	pick->in_flight(pick->arg, both, 2, in_flight);
+	/* No rival for the other: it is taken out, and two are drawn anew. */
+	if (has_all_it_may(both[0], in_flight[0]))
+		return one;
+	if (has_all_it_may(both[1], in_flight[1]))
+		return other;
 	return (int64_t)in_flight[1] * found->weights[one] < (int64_t)in_flight[0] * found->weights[other] ? other : one;
 }
 

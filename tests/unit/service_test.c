@@ -336,6 +336,20 @@ the_idler_of_two(void)
 	CU_ASSERT_EQUAL(picked(), 'b');
 }
 
+/* Else the busier of the others would win against it. */
+static void
+one_that_is_full_is_not_drawn(void)
+{
+	unsigned counts[TARGETS];
+
+	given(3, FG_BALANCE_LEAST_REQUESTS);
+	targets[0].max_connections = in_flight[0] = 60;
+	in_flight[1] = 50;
+	in_flight[2] = 2;
+	count(400, counts);
+	CU_ASSERT_EQUAL(counts[2], 400);
+}
+
 static void
 the_same_for_the_same(void)
 {
@@ -432,11 +446,8 @@ one_that_is_full_has_no_share(void)
 	/* 44 of 124, of three: 52.1. */
 	targets[full].max_connections = 4;
 	CU_ASSERT_EQUAL(picked(), home);
-	/* 47 of 111, of three: 46.7. */
-	in_flight[home - 'a'] = 47;
-	for (unsigned i = 0; i < TARGETS; i++)
-		if (i != full && i != (unsigned)(home - 'a'))
-			in_flight[i] = 32;
+	/* 58 of 138, of three: 57.9. */
+	in_flight[home - 'a'] = 58;
 	CU_ASSERT_NOT_EQUAL(picked(), home);
 	CU_ASSERT_NOT_EQUAL(picked(), (char)('a' + full));
 }
@@ -575,6 +586,7 @@ suite_service(void)
 	ADD_TEST(suite, open_breakers_count_as_down_for_panic);
 	ADD_TEST(suite, looking_changes_nothing);
 	ADD_TEST(suite, the_idler_of_two);
+	ADD_TEST(suite, one_that_is_full_is_not_drawn);
 	ADD_TEST(suite, the_same_for_the_same);
 	ADD_TEST(suite, the_highest_score_wins);
 	ADD_TEST(suite, nobody_has_more_than_his_share);

@@ -89,9 +89,15 @@ in_flight_to(const struct fg_pick *pick, const struct fg_target *target)
 }
 
 static bool
+has_all_it_may(const struct fg_target *target, unsigned in_flight)
+{
+	return target->max_connections > 0 && in_flight >= target->max_connections;
+}
+
+static bool
 is_full(const struct fg_pick *pick, const struct fg_target *target)
 {
-	return target->max_connections > 0 && in_flight_to(pick, target) >= target->max_connections;
+	return target->max_connections > 0 && has_all_it_may(target, in_flight_to(pick, target));
 }
 
 /* It grows with the time since the target came back. */
@@ -200,7 +206,7 @@ drop_full(const struct fg_pick *pick, struct candidates *found, size_t at)
 	found->count = 0;
 	found->total = 0;
 	for (size_t i = 0; i < count; i++)
-		if (i != at && (found->targets[i]->max_connections == 0 || in_flight[i] < found->targets[i]->max_connections))
+		if (i != at && !has_all_it_may(found->targets[i], in_flight[i]))
 			add(found, found->targets[i], found->weights[i]);
 }
 
@@ -290,24 +296,72 @@ choose_idler(const struct fg_pick *pick, const struct candidates *found)
 	unsigned in_flight[2];
 
 	pick->in_flight(pick->arg, both, 2, in_flight);
+	/* No rival for the other: it is taken out, and two are drawn anew. */
+	if (has_all_it_may(both[0], in_flight[0]))
+		return one;
+	if (has_all_it_may(both[1], in_flight[1]))
+		return other;
 	return (int64_t)in_flight[1] * found->weights[one] < (int64_t)in_flight[0] * found->weights[other] ? other : one;
 }
 
-/* Balanced by hash; most: in flight for a weight of 1. */
+/* ---- by hash */
+
+/* What those have together that can be had. */
+struct whole {
+	uint64_t in_flight; /* and one more */
+	uint64_t weight;
+};
+
 static bool
-may_have_more(const struct fg_pick *pick, const struct candidates *found, size_t i, double most)
+has_bounds(const struct candidates *found)
+{
+	for (size_t i = 0; i < found->count; i++)
+		if (found->targets[i]->max_connections > 0)
+			return true;
+	return false;
+}
+
+/* One by one only where there are others: some that are no candidates, or perhaps some that are full. */
+static struct whole
+whole_of(const struct fg_pick *pick, const struct candidates *found)
+{
+	unsigned in_flight[FG_SERVICE_MOST_TARGETS];
+	struct whole whole = {.in_flight = 1};
+
+	if (found->count == pick->service->target_count && !has_bounds(found)) {
+		whole.in_flight += pick->in_flight_to_all(pick->arg, pick->service);
+		whole.weight = (uint64_t)found->total;
+		return whole;
+	}
+	pick->in_flight(pick->arg, found->targets, found->count, in_flight);
+	for (size_t i = 0; i < found->count; i++) {
+		if (has_all_it_may(found->targets[i], in_flight[i]))
+			continue;
+		whole.in_flight += in_flight[i];
+		whole.weight += (uint64_t)found->weights[i];
+	}
+	return whole;
+}
+
+/* In whole numbers: 1.25 times a share often is one. */
+static bool
+may_have_more(const struct fg_pick *pick, const struct candidates *found, size_t i, const struct whole *whole)
 {
 	unsigned in_flight = in_flight_to(pick, found->targets[i]);
 
-	return in_flight < LOAD_LEAST || in_flight < most * (double)found->weights[i];
+	if (has_all_it_may(found->targets[i], in_flight))
+		return false;
+	return in_flight < LOAD_LEAST ||
+	    in_flight * whole->weight * 100 < whole->in_flight * (uint64_t)found->weights[i] * LOAD_FACTOR_PERCENT;
 }
 
 /*
  * Rendezvous hashing: every target has a number for the key, and the highest wins; -w/ln(u) makes it so in w of all cases.
- * As -ln(u) is more than 1-u, that is less than w/(1-u): few targets need a logarithm. found->count: nobody may have more.
+ * As -ln(u) is more than 1-u, that is less than w/(1-u): few targets need a logarithm. whole: NULL, and everybody
+ * may have more. found->count: nobody may.
  */
 static size_t
-rendezvous(const struct fg_pick *pick, const struct candidates *found, double most)
+rendezvous(const struct fg_pick *pick, const struct candidates *found, const struct whole *whole)
 {
 	static const uint64_t steps = UINT64_C(1) << 53;
 	size_t best = found->count;
@@ -320,7 +374,7 @@ rendezvous(const struct fg_pick *pick, const struct candidates *found, double mo
 		if (weight < best_score * rest)
 			continue;
 		score = -weight / log(((double)step + 0.5) / (double)steps);
-		if (score <= best_score || (most < INFINITY && !may_have_more(pick, found, i, most)))
+		if (score <= best_score || (whole != NULL && !may_have_more(pick, found, i, whole)))
 			continue;
 		best_score = score;
 		best = i;
@@ -328,33 +382,18 @@ rendezvous(const struct fg_pick *pick, const struct candidates *found, double mo
 	return best;
 }
 
-/* To all candidates. One by one only where there are others. */
-static uint64_t
-in_flight_to_all(const struct fg_pick *pick, const struct candidates *found)
-{
-	unsigned in_flight[FG_SERVICE_MOST_TARGETS];
-	uint64_t sum = 0;
-
-	if (found->count == pick->service->target_count)
-		return pick->in_flight_to_all(pick->arg, pick->service);
-	pick->in_flight(pick->arg, found->targets, found->count, in_flight);
-	for (size_t i = 0; i < found->count; i++)
-		sum += in_flight[i];
-	return sum;
-}
-
 static size_t
 choose_by_hash(const struct fg_pick *pick, const struct candidates *found)
 {
-	size_t first = rendezvous(pick, found, INFINITY), best;
-	double most;
+	size_t first = rendezvous(pick, found, NULL), best;
+	struct whole whole;
 
 	if (in_flight_to(pick, found->targets[first]) < LOAD_LEAST)
 		return first;
-	most = (double)(in_flight_to_all(pick, found) + 1) * LOAD_FACTOR_PERCENT / 100 / (double)found->total;
-	if (may_have_more(pick, found, first, most))
+	whole = whole_of(pick, found);
+	if (may_have_more(pick, found, first, &whole))
 		return first;
-	best = rendezvous(pick, found, most);
+	best = rendezvous(pick, found, &whole);
 	return best == found->count ? first : best;
 }
 

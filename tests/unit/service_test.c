@@ -336,6 +336,20 @@ the_idler_of_two(void)
 	CU_ASSERT_EQUAL(picked(), 'b');
 }
 
+/* Else the busier of the others would win against it. */
+static void
+one_that_is_full_is_not_drawn(void)
+{
+	unsigned counts[TARGETS];
+
+	given(3, FG_BALANCE_LEAST_REQUESTS);
+	targets[0].max_connections = in_flight[0] = 60;
+	in_flight[1] = 50;
+	in_flight[2] = 2;
+	count(400, counts);
+	CU_ASSERT_EQUAL(counts[2], 400);
+}
+
 static void
 the_same_for_the_same(void)
 {
@@ -411,6 +425,49 @@ shares_are_of_those_that_can_be_had(void)
 	CU_ASSERT_EQUAL(picked(), home);
 	in_flight[home - 'a'] = 7;
 	CU_ASSERT_NOT_EQUAL(picked(), home);
+}
+
+/* Nor is what one has that is full, nor its weight. */
+static void
+one_that_is_full_has_no_share(void)
+{
+	unsigned full;
+	char home;
+
+	given(4, FG_BALANCE_HASH);
+	home = picked();
+	full = home == 'a' ? 1 : 0;
+	for (unsigned i = 0; i < TARGETS; i++)
+		in_flight[i] = 40;
+	in_flight[home - 'a'] = 44;
+	in_flight[full] = 4;
+	/* 44 of 128, of four: 40.3. */
+	CU_ASSERT_NOT_EQUAL(picked(), home);
+	/* 44 of 124, of three: 52.1. */
+	targets[full].max_connections = 4;
+	CU_ASSERT_EQUAL(picked(), home);
+	/* 58 of 138, of three: 57.9. */
+	in_flight[home - 'a'] = 58;
+	CU_ASSERT_NOT_EQUAL(picked(), home);
+	CU_ASSERT_NOT_EQUAL(picked(), (char)('a' + full));
+}
+
+/* Where 1.25 times a share is a whole number, that many is enough. */
+static void
+shares_are_exact(void)
+{
+	given(3, FG_BALANCE_HASH);
+	targets[0].weight = 3;
+	while (picked() != 'a')
+		pick.hash++;
+	/* With one more 68: three of five parts are 40.8, and 1.25 times that is 51. */
+	in_flight[0] = 50;
+	in_flight[1] = 8;
+	in_flight[2] = 9;
+	CU_ASSERT_EQUAL(picked(), 'a');
+	in_flight[0] = 51;
+	in_flight[2] = 8;
+	CU_ASSERT_NOT_EQUAL(picked(), 'a');
 }
 
 /* The one that is full has the next turn, but no more than that. */
@@ -529,10 +586,13 @@ suite_service(void)
 	ADD_TEST(suite, open_breakers_count_as_down_for_panic);
 	ADD_TEST(suite, looking_changes_nothing);
 	ADD_TEST(suite, the_idler_of_two);
+	ADD_TEST(suite, one_that_is_full_is_not_drawn);
 	ADD_TEST(suite, the_same_for_the_same);
 	ADD_TEST(suite, the_highest_score_wins);
 	ADD_TEST(suite, nobody_has_more_than_his_share);
 	ADD_TEST(suite, shares_are_of_those_that_can_be_had);
+	ADD_TEST(suite, one_that_is_full_has_no_share);
+	ADD_TEST(suite, shares_are_exact);
 	ADD_TEST(suite, who_came_back_gets_little_at_first);
 	ADD_TEST(suite, kinds_of_failure);
 	ADD_TEST(suite, shares_of_services);

@@ -138,11 +138,15 @@ take_from_bucket(const struct fg_limit *limit, struct fg_limit_record *record, i
 	return (struct fg_limit_reading){allowed, full.us, full.part, 0};
 }
 
+/* hold: when it would have been full. What has come back by itself since is not given back once more. */
 static void
-give_to_bucket(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, fg_usec now)
+give_to_bucket(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, int64_t hold, fg_usec now)
 {
 	struct fg_limit_span full = bucket_at(limit, record, now), less = fg_limit_increment(limit, cost);
+	int64_t left = hold > now ? hold - now : 0;
 
+	if (less.us >= left)
+		less = (struct fg_limit_span){left, 0};
 	full.us -= less.us;
 	full.part -= less.part;
 	if (full.part < 0) {
@@ -359,7 +363,7 @@ fg_limit_give(const struct fg_limit *limit, struct fg_limit_record *record, int6
 {
 	switch (limit->algorithm) {
 	case FG_LIMIT_TOKEN_BUCKET:
-		give_to_bucket(limit, record, cost, now);
+		give_to_bucket(limit, record, cost, hold, now);
 		break;
 	case FG_LIMIT_SLIDING_WINDOW:
 		give_to_log(record, cost, hold);

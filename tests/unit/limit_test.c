@@ -409,6 +409,64 @@ a_count_that_is_full(void)
 	CU_ASSERT_EQUAL(fg_limit_take(&limit, &record, 0, START).x, 0);
 }
 
+/* ---- giving back */
+
+/* What was allowed and not given back would have been allowed too if the rest had never been asked for. */
+static void
+what_is_given_back_opens_no_limit(void)
+{
+	unsigned gone = 0;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct fg_limit limit;
+		struct fg_limit_record record = {0}, without = {0};
+		int64_t owed = 0, hold = 0;
+		fg_usec now = START;
+
+		seed = round + 1;
+		limit = make((enum fg_limit_algorithm)(round % 3), 1 + (int64_t)draw(50), 10 * S, 1 + (int64_t)draw(20));
+		for (unsigned step = 0; step < STEPS; step++) {
+			int64_t cost = 1 + (int64_t)draw(4);
+			struct fg_limit_result result;
+
+			now += draw_step(limit.period / 4);
+			if (owed > 0 && draw(3) == 0) {
+				fg_limit_give(&limit, &record, owed, hold, now);
+				owed = 0;
+				gone++;
+			}
+			result = take(&limit, &record, cost, now);
+			if (result.allowed && owed == 0 && draw(2) == 0) {
+				owed = cost;
+				hold = result.hold;
+			} else if (result.allowed && !take(&limit, &without, cost, now).allowed) {
+				CU_FAIL_FATAL("more than the limit");
+			}
+		}
+	}
+	CU_ASSERT(gone > 1000);
+}
+
+/* A bucket of ten, one a second: what has run full meanwhile has nothing to get back, what has not gets what is missing. */
+static void
+a_bucket_gets_back_what_it_still_lacks(void)
+{
+	static const struct {
+		fg_usec after;
+		int64_t more, left; /* taken meanwhile, at the end of that time; left at last */
+	} rows[] = {{0, 0, 10}, {S, 0, 10}, {5 * S, 10, 0}, {3 * S, 10, 0}, {2 * S, 5, 5}, {S, 6, 4}, {0, 7, 3}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fg_limit limit = make(FG_LIMIT_TOKEN_BUCKET, 10, 10 * S, 10);
+		struct fg_limit_record record = {0};
+		struct fg_limit_result result = take(&limit, &record, 3, START);
+
+		CU_ASSERT(take(&limit, &record, rows[i].more, START + rows[i].after).allowed);
+		fg_limit_give(&limit, &record, 3, result.hold, START + rows[i].after);
+		CU_ASSERT_EQUAL(take(&limit, &record, 0, START + rows[i].after).remaining, rows[i].left);
+	}
+}
+
 /* ---- shares, keys */
 
 /* Shares of one limit have their records in one place; with few units they count in microseconds, with more in quanta. */
@@ -510,6 +568,8 @@ suite_limit(void)
 	ADD_TEST(suite, concurrency_is_exact);
 	ADD_TEST(suite, a_hold_lapses);
 	ADD_TEST(suite, a_count_that_is_full);
+	ADD_TEST(suite, what_is_given_back_opens_no_limit);
+	ADD_TEST(suite, a_bucket_gets_back_what_it_still_lacks);
 	ADD_TEST(suite, shares_that_change_begin_anew);
 	ADD_TEST(suite, shares_of_a_bucket_have_parts_of_their_own);
 	ADD_TEST(suite, shares_add_up_to_the_limit);

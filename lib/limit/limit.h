@@ -20,8 +20,8 @@
  *                    after one to one and a third leases.
  *
  * A clock that is set, forwards or back, opens no limit by more than what it holds, and locks nobody out for longer than its
- * own period (and FG_LIMIT_CLOCK_SLACK): records that lie further ahead than they can are cut to what is possible, or begin
- * anew.
+ * own period (and FG_LIMIT_CLOCK_SLACK, and what a zone's clocks are put back by): records that lie further ahead than they can
+ * are cut to what is possible, or begin anew.
  */
 #ifndef FG_LIMIT_LIMIT_H
 #define FG_LIMIT_LIMIT_H

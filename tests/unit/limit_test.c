@@ -199,6 +199,7 @@ a_cost_above_the_burst(void)
 }
 
 #define MIDNIGHT (START / (86400 * S) * (86400 * S))
+#define MONDAY (START / (7 * DAY) * (7 * DAY) + 4 * DAY)
 
 /* A clock set back by an hour: a full bucket stays full; an empty one waits no longer than if it were just emptied. */
 static void
@@ -227,6 +228,12 @@ a_clock_that_is_set_back(void)
 		CU_ASSERT(take(&limit, &record, 10, MIDNIGHT - 3600 * S).allowed);
 		CU_ASSERT_EQUAL(take(&limit, &record, 1, MIDNIGHT - 3600 * S).retry_after, (i == 0 ? 86400 : 3600) * S);
 	}
+	/* A week of UTC is never longer than another. */
+	limit.calendar = FG_LIMIT_WEEK;
+	record = (struct fg_limit_record){0};
+	CU_ASSERT(take(&limit, &record, 10, MONDAY + S).allowed);
+	CU_ASSERT(!take(&limit, &record, 1, MONDAY - 58 * S).allowed);
+	CU_ASSERT(take(&limit, &record, 10, MONDAY - 3600 * S).allowed);
 	limit = make(FG_LIMIT_CONCURRENCY, 2, 30 * S, 0);
 	record = (struct fg_limit_record){0};
 	CU_ASSERT(take(&limit, &record, 2, START).allowed);
@@ -420,7 +427,7 @@ what_is_given_back_opens_no_limit(void)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		struct fg_limit limit;
 		struct fg_limit_record record = {0}, without = {0};
-		int64_t owed = 0, hold = 0;
+		struct fg_limit_ask owed = {.cost = 0};
 		fg_usec now = START;
 
 		seed = round + 1;
@@ -430,21 +437,36 @@ what_is_given_back_opens_no_limit(void)
 			struct fg_limit_result result;
 
 			now += draw_step(limit.period / 4);
-			if (owed > 0 && draw(3) == 0) {
-				fg_limit_give(&limit, &record, owed, hold, now);
-				owed = 0;
+			if (owed.cost > 0 && draw(3) == 0) {
+				fg_limit_give(&limit, &record, owed.cost, owed.hold, now);
+				owed.cost = 0;
 				gone++;
 			}
 			result = take(&limit, &record, cost, now);
-			if (result.allowed && owed == 0 && draw(2) == 0) {
-				owed = cost;
-				hold = result.hold;
-			} else if (result.allowed && !take(&limit, &without, cost, now).allowed) {
+			if (result.allowed && owed.cost == 0 && draw(2) == 0)
+				owed = (struct fg_limit_ask){.cost = cost, .hold = result.hold};
+			else if (result.allowed && !take(&limit, &without, cost, now).allowed)
 				CU_FAIL_FATAL("more than the limit");
-			}
 		}
 	}
 	CU_ASSERT(gone > 1000);
+}
+
+/* As Redis has it, which deletes it: nothing is left of what was given back whole, and of what a clock set back has made impossible. */
+static void
+what_is_nothing_is_forgotten(void)
+{
+	for (enum fg_limit_algorithm algorithm = FG_LIMIT_SLIDING_WINDOW; algorithm <= FG_LIMIT_CONCURRENCY; algorithm++) {
+		for (unsigned i = 0; i < 2; i++) {
+			struct fg_limit limit = make(algorithm, 10, 30 * S, 0);
+			struct fg_limit_record record = {0};
+			struct fg_limit_result result = take(&limit, &record, 3, START);
+
+			CU_ASSERT(fg_limit_expiry(&limit, &record) > START);
+			fg_limit_give(&limit, &record, i == 0 ? 3 : 1, result.hold, i == 0 ? START : START - DAY);
+			CU_ASSERT_EQUAL(fg_limit_expiry(&limit, &record), 0);
+		}
+	}
 }
 
 /* A bucket of ten, one a second: what has run full meanwhile has nothing to get back, what has not gets what is missing. */
@@ -569,6 +591,7 @@ suite_limit(void)
 	ADD_TEST(suite, a_hold_lapses);
 	ADD_TEST(suite, a_count_that_is_full);
 	ADD_TEST(suite, what_is_given_back_opens_no_limit);
+	ADD_TEST(suite, what_is_nothing_is_forgotten);
 	ADD_TEST(suite, a_bucket_gets_back_what_it_still_lacks);
 	ADD_TEST(suite, shares_that_change_begin_anew);
 	ADD_TEST(suite, shares_of_a_bucket_have_parts_of_their_own);

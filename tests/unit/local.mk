@@ -40,7 +40,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/limit_memory_test.c \
 	tests/unit/limit_policy_test.c \
 	tests/unit/limiter_test.c \
-	tests/unit/limit_store_test.c tests/unit/limit_script_test.c \
+	tests/unit/limit_store_test.c tests/unit/limit_script_test.c tests/unit/limit_cluster_test.c \
 	tests/unit/judge_test.c \
 	tests/unit/key_source_test.c \
 	tests/unit/log_sink_test.c \

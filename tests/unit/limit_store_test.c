@@ -552,6 +552,11 @@ hosts_hear_of_each_other(void)
 	announce(&memory, &ask);
 	fg_limit_memory_get_hosts(&memory, &hosts);
 	CU_ASSERT_EQUAL(hosts.alive, 1);
+	/* So is one that was heard of before Redis's clock was set back. */
+	redis_server_do(server, "ZADD fg:{hosts} 4000000000000000 gone");
+	announce(&memory, &ask);
+	fg_limit_memory_get_hosts(&memory, &hosts);
+	CU_ASSERT_EQUAL(hosts.alive, 1);
 
 	/* A reset lets the key in again, here and wherever it is known to be refused. */
 	CU_ASSERT_EQUAL(ask_redis(FG_LIMIT_TAKE, &ask, 1, 0), FG_OK);

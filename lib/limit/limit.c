@@ -138,11 +138,15 @@ take_from_bucket(const struct fg_limit *limit, struct fg_limit_record *record, i
 	return (struct fg_limit_reading){allowed, full.us, full.part, 0};
 }
 
+/* hold: when it would have been full. What has come back by itself since is not given back once more. */
 static void
-give_to_bucket(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, fg_usec now)
+give_to_bucket(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, int64_t hold, fg_usec now)
 {
 	struct fg_limit_span full = bucket_at(limit, record, now), less = fg_limit_increment(limit, cost);
+	int64_t left = hold > now ? hold - now : 0;
 
+	if (less.us >= left)
+		less = (struct fg_limit_span){left, 0};
 	full.us -= less.us;
 	full.part -= less.part;
 	if (full.part < 0) {
@@ -155,23 +159,37 @@ give_to_bucket(const struct fg_limit *limit, struct fg_limit_record *record, int
 
 /* ---- fixed window */
 
+/* One that has not ended goes on, also where a clock has gone back a little since it began. */
+static void
+turn_window(const struct fg_limit *limit, struct fg_limit_record *record, fg_usec now)
+{
+	fg_usec ends[3];
+
+	if (record->a > now && record->a <= now + fg_limit_window_reach(limit))
+		return;
+	fg_limit_window_ends(limit, now, ends);
+	record->a = ends[1];
+	record->b = 0;
+}
+
 static struct fg_limit_reading
 take_from_window(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, fg_usec now)
 {
 	bool allowed;
 
-	/* One that has not ended goes on, also where a clock has gone back a little since it began. */
-	if (record->a <= now || record->a > now + fg_limit_window_reach(limit)) {
-		fg_usec ends[3];
-
-		fg_limit_window_ends(limit, now, ends);
-		record->a = ends[1];
-		record->b = 0;
-	}
+	turn_window(limit, record, now);
 	allowed = record->b + cost <= limit->count;
 	if (allowed)
 		record->b += cost;
 	return (struct fg_limit_reading){allowed, record->a, record->b, 0};
+}
+
+static void
+give_to_window(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, int64_t hold, fg_usec now)
+{
+	turn_window(limit, record, now);
+	if (record->a == hold)
+		record->b = record->b > cost ? record->b - cost : 0;
 }
 
 /* ---- sliding window */
@@ -246,8 +264,9 @@ take_from_log(const struct fg_limit *limit, struct fg_limit_record *record, int6
 }
 
 static void
-give_to_log(struct fg_limit_record *record, int64_t cost, int64_t hold)
+give_to_log(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, int64_t hold, fg_usec now)
 {
+	trim_log(limit, record, now);
 	for (unsigned i = record->entries; i > 0; i--) {
 		if (record->log[i - 1].at != hold)
 			continue;
@@ -359,14 +378,13 @@ fg_limit_give(const struct fg_limit *limit, struct fg_limit_record *record, int6
 {
 	switch (limit->algorithm) {
 	case FG_LIMIT_TOKEN_BUCKET:
-		give_to_bucket(limit, record, cost, now);
+		give_to_bucket(limit, record, cost, hold, now);
 		break;
 	case FG_LIMIT_SLIDING_WINDOW:
-		give_to_log(record, cost, hold);
+		give_to_log(limit, record, cost, hold, now);
 		break;
 	case FG_LIMIT_FIXED_WINDOW:
-		if (record->a == hold)
-			record->b = record->b > cost ? record->b - cost : 0;
+		give_to_window(limit, record, cost, hold, now);
 		break;
 	case FG_LIMIT_CONCURRENCY:
 		give_hold(limit, record, cost, hold, now);
@@ -387,5 +405,5 @@ fg_limit_expiry(const struct fg_limit *limit, const struct fg_limit_record *reco
 	case FG_LIMIT_FIXED_WINDOW:
 		break;
 	}
-	return record->a;
+	return record->b == 0 ? 0 : record->a;
 }

@@ -20,8 +20,8 @@
  *                    after one to one and a third leases.
  *
  * A clock that is set, forwards or back, opens no limit by more than what it holds, and locks nobody out for longer than its
- * own period (and FG_LIMIT_CLOCK_SLACK): records that lie further ahead than they can are cut to what is possible, or begin
- * anew.
+ * own period (and FG_LIMIT_CLOCK_SLACK, and what a zone's clocks are put back by): records that lie further ahead than they can
+ * are cut to what is possible, or begin anew.
  */
 #ifndef FG_LIMIT_LIMIT_H
 #define FG_LIMIT_LIMIT_H
@@ -97,7 +97,7 @@ struct fg_limit_span fg_limit_increment(const struct fg_limit *limit, int64_t co
 
 /* Decides, and when it is allowed, charges the record; it is then as it stands at now. cost >= 0. */
 struct fg_limit_reading fg_limit_take(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, fg_usec now);
-/* Takes back what was charged, or releases what was held. hold: of the result. */
+/* Takes back what was charged, but for what has come back by itself, or releases what was held. hold: of the result. */
 void fg_limit_give(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, int64_t hold, fg_usec now);
 /* Of a concurrency limit: what is held moves to the epoch of now, which is returned. */
 int64_t fg_limit_renew(const struct fg_limit *limit, struct fg_limit_record *record, int64_t cost, int64_t hold, fg_usec now);

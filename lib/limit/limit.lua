@@ -59,6 +59,9 @@ for i = 1, n do
       x, y = empty, d
     end
     if op == 2 then
+      -- What has come back by itself since is not given back once more.
+      local left = hold > now and hold - now or 0
+      if cost >= left then cost, a = left, 0 end
       x2, y2 = x - cost, y - a
       if y2 < 0 then x2, y2 = x2 - 1, y2 + b end
     else

@@ -10,6 +10,8 @@ if not now then
 end
 redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[3]))
+-- Last heard of before the clock was set back: whoever is there says so again.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('(%.0f', now + ARGV[3]), '+inf')
 redis.call('PEXPIRE', KEYS[1], math.floor(ARGV[3] / 1000) + 1)
 -- A day: far longer than pools that go on counting hear nothing of Redis, so that none meets a counter that began anew.
 redis.call('PEXPIRE', KEYS[2], 86400000)

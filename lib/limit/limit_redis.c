@@ -244,6 +244,9 @@ on_reply(void *arg, enum fg_err err, const struct fg_redis_reply *reply)
 	void *fn_arg = query->arg;
 	enum fg_limit_script_answer answer = FG_LIMIT_SCRIPT_DONE;
 
+	/* Tried again by somebody who does not know what became of it, it would be counted twice until the lease ends. */
+	if (err == FG_ERR_STORE_TIMEOUT && query->op == FG_LIMIT_RENEW && fg_redis_await_late(query->sent, on_reply, query))
+		return;
 	if (err == FG_OK)
 		answer = read_reply(query, reply);
 	/* Redis's clock, which is known now, showed another time than was thought. */

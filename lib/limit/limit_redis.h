@@ -27,7 +27,10 @@ void fg_limit_redis_free(struct fg_limit_redis *store);
 
 enum fg_limit_op { FG_LIMIT_TAKE, FG_LIMIT_PEEK, FG_LIMIT_GIVE, FG_LIMIT_RENEW };
 
-/* FG_OK: readings and results of the asks are set (of renewals, hold). Else one of FG_ERR_STORE_…: nobody knows what was charged. */
+/*
+ * FG_OK: readings and results of the asks are set (of renewals, hold). Else one of FG_ERR_STORE_…: nobody knows what was charged.
+ * Of a renewal that is late it is told once its answer has come, or the connection is lost.
+ */
 typedef void fg_limit_redis_fn(void *arg, enum fg_err err);
 /*
  * From the loop, later, fn is called once. The asks live until then. Of a Cluster's groups that were not asked any more the

@@ -36,10 +36,7 @@ struct fg_limit_part {
 	struct fg_str value;
 };
 
-/*
- * What tells a limit from all others, and from itself with other numbers: a changed limit starts anew. by: the kinds and names
- * of what it counts by, values empty.
- */
+/* What tells a limit from all others, and from itself with other numbers: a changed limit starts anew. */
 void fg_limit_id(uint8_t id[FG_LIMIT_ID_BYTES], struct fg_str name, const struct fg_limit *limit);
 /*
  * No two lists of parts have the same key, short of a collision of SHA-256 cut to 128 bits. with_tag: the tag too, which a

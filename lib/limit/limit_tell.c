@@ -25,6 +25,7 @@ tell_bucket(const struct fg_limit *limit, const struct fg_limit_reading *reading
 	/* parts * count / period are whole units: with both divided by what they have in common. */
 	result->remaining = us < 0 ? 0
 	    : (int64_t)(((wide)us * (wide)limit->parts + (wide)part) * (wide)(limit->count / limit->parts) / (wide)limit->period);
+	result->hold = reading->x;
 	result->reset = until(reading->x, now) + (reading->x >= now && reading->y > 0);
 	if (reading->allowed)
 		return;

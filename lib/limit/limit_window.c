@@ -64,7 +64,7 @@ fg_limit_window_ends(const struct fg_limit *limit, fg_usec now, fg_usec ends[3])
 fg_usec
 fg_limit_window_reach(const struct fg_limit *limit)
 {
-	fg_usec slack = FG_LIMIT_CLOCK_SLACK + ZONE_SLACK_US;
+	fg_usec slack = FG_LIMIT_CLOCK_SLACK + (limit->zone == NULL ? 0 : ZONE_SLACK_US);
 
 	switch (limit->calendar) {
 	case FG_LIMIT_DAY:

@@ -12,7 +12,7 @@
  *
  *   FG_OK                    the reply, never an error at its top
  *   STORE_UNREACHABLE        no connection, or it broke before the reply was complete
- *   STORE_TIMEOUT            no reply within the deadline; a late one is dropped, the connection lives on
+ *   STORE_TIMEOUT            no reply within the deadline; a late one is dropped (fg_redis_await_late), the connection lives on
  *   STORE_UNAVAILABLE        not tried: the breaker is open, or too many queries are in flight
  *   STORE_REFUSED            WRONGPASS, NOAUTH, NOPERM: credentials or rights are wrong
  *   STORE_NOT_READY          LOADING, READONLY, MASTERDOWN, CLUSTERDOWN, BUSY, NOREPLICAS, TRYAGAIN to the end
@@ -165,7 +165,7 @@ enum { FG_REDIS_FAILURES = FG_ERR_STORE_ERROR - FG_ERR_STORE_UNREACHABLE + 1 };
 struct fg_redis_stats {
 	uint64_t queries, succeeded, cancelled;
 	uint64_t failures[FG_REDIS_FAILURES];
-	uint64_t late_replies;   /* dropped: the deadline had passed, or the query was cancelled */
+	uint64_t late_replies;   /* the deadline had passed, or the query was cancelled */
 	uint64_t connects;       /* connections that became ready; all but the first of a node are reconnects */
 	uint64_t connect_failures;
 	uint64_t disconnects;    /* of ready connections, hung ones among them */

@@ -199,6 +199,7 @@ a_cost_above_the_burst(void)
 }
 
 #define MIDNIGHT (START / (86400 * S) * (86400 * S))
+#define MONDAY (START / (7 * DAY) * (7 * DAY) + 4 * DAY)
 
 /* A clock set back by an hour: a full bucket stays full; an empty one waits no longer than if it were just emptied. */
 static void
@@ -227,6 +228,12 @@ a_clock_that_is_set_back(void)
 		CU_ASSERT(take(&limit, &record, 10, MIDNIGHT - 3600 * S).allowed);
 		CU_ASSERT_EQUAL(take(&limit, &record, 1, MIDNIGHT - 3600 * S).retry_after, (i == 0 ? 86400 : 3600) * S);
 	}
+	/* A week of UTC is never longer than another. */
+	limit.calendar = FG_LIMIT_WEEK;
+	record = (struct fg_limit_record){0};
+	CU_ASSERT(take(&limit, &record, 10, MONDAY + S).allowed);
+	CU_ASSERT(!take(&limit, &record, 1, MONDAY - 58 * S).allowed);
+	CU_ASSERT(take(&limit, &record, 10, MONDAY - 3600 * S).allowed);
 	limit = make(FG_LIMIT_CONCURRENCY, 2, 30 * S, 0);
 	record = (struct fg_limit_record){0};
 	CU_ASSERT(take(&limit, &record, 2, START).allowed);
@@ -409,6 +416,79 @@ a_count_that_is_full(void)
 	CU_ASSERT_EQUAL(fg_limit_take(&limit, &record, 0, START).x, 0);
 }
 
+/* ---- giving back */
+
+/* What was allowed and not given back would have been allowed too if the rest had never been asked for. */
+static void
+what_is_given_back_opens_no_limit(void)
+{
+	unsigned gone = 0;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct fg_limit limit;
+		struct fg_limit_record record = {0}, without = {0};
+		struct fg_limit_ask owed = {.cost = 0};
+		fg_usec now = START;
+
+		seed = round + 1;
+		limit = make((enum fg_limit_algorithm)(round % 3), 1 + (int64_t)draw(50), 10 * S, 1 + (int64_t)draw(20));
+		for (unsigned step = 0; step < STEPS; step++) {
+			int64_t cost = 1 + (int64_t)draw(4);
+			struct fg_limit_result result;
+
+			now += draw_step(limit.period / 4);
+			if (owed.cost > 0 && draw(3) == 0) {
+				fg_limit_give(&limit, &record, owed.cost, owed.hold, now);
+				owed.cost = 0;
+				gone++;
+			}
+			result = take(&limit, &record, cost, now);
+			if (result.allowed && owed.cost == 0 && draw(2) == 0)
+				owed = (struct fg_limit_ask){.cost = cost, .hold = result.hold};
+			else if (result.allowed && !take(&limit, &without, cost, now).allowed)
+				CU_FAIL_FATAL("more than the limit");
+		}
+	}
+	CU_ASSERT(gone > 1000);
+}
+
+/* As Redis has it, which deletes it: nothing is left of what was given back whole, and of what a clock set back has made impossible. */
+static void
+what_is_nothing_is_forgotten(void)
+{
+	for (enum fg_limit_algorithm algorithm = FG_LIMIT_SLIDING_WINDOW; algorithm <= FG_LIMIT_CONCURRENCY; algorithm++) {
+		for (unsigned i = 0; i < 2; i++) {
+			struct fg_limit limit = make(algorithm, 10, 30 * S, 0);
+			struct fg_limit_record record = {0};
+			struct fg_limit_result result = take(&limit, &record, 3, START);
+
+			CU_ASSERT(fg_limit_expiry(&limit, &record) > START);
+			fg_limit_give(&limit, &record, i == 0 ? 3 : 1, result.hold, i == 0 ? START : START - DAY);
+			CU_ASSERT_EQUAL(fg_limit_expiry(&limit, &record), 0);
+		}
+	}
+}
+
+/* A bucket of ten, one a second: what has run full meanwhile has nothing to get back, what has not gets what is missing. */
+static void
+a_bucket_gets_back_what_it_still_lacks(void)
+{
+	static const struct {
+		fg_usec after;
+		int64_t more, left; /* taken meanwhile, at the end of that time; left at last */
+	} rows[] = {{0, 0, 10}, {S, 0, 10}, {5 * S, 10, 0}, {3 * S, 10, 0}, {2 * S, 5, 5}, {S, 6, 4}, {0, 7, 3}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fg_limit limit = make(FG_LIMIT_TOKEN_BUCKET, 10, 10 * S, 10);
+		struct fg_limit_record record = {0};
+		struct fg_limit_result result = take(&limit, &record, 3, START);
+
+		CU_ASSERT(take(&limit, &record, rows[i].more, START + rows[i].after).allowed);
+		fg_limit_give(&limit, &record, 3, result.hold, START + rows[i].after);
+		CU_ASSERT_EQUAL(take(&limit, &record, 0, START + rows[i].after).remaining, rows[i].left);
+	}
+}
+
 /* ---- shares, keys */
 
 /* Shares of one limit have their records in one place; with few units they count in microseconds, with more in quanta. */
@@ -510,6 +590,9 @@ suite_limit(void)
 	ADD_TEST(suite, concurrency_is_exact);
 	ADD_TEST(suite, a_hold_lapses);
 	ADD_TEST(suite, a_count_that_is_full);
+	ADD_TEST(suite, what_is_given_back_opens_no_limit);
+	ADD_TEST(suite, what_is_nothing_is_forgotten);
+	ADD_TEST(suite, a_bucket_gets_back_what_it_still_lacks);
 	ADD_TEST(suite, shares_that_change_begin_anew);
 	ADD_TEST(suite, shares_of_a_bucket_have_parts_of_their_own);
 	ADD_TEST(suite, shares_add_up_to_the_limit);

@@ -313,6 +313,62 @@ what_is_taken_too_late_is_given_back(void)
 	redis_server_do(server, "FLUSHALL");
 }
 
+struct deadlines {
+	struct redis_scene *scene;
+	uint64_t passed;
+};
+
+static bool
+have_passed(void *arg)
+{
+	const struct deadlines *deadlines = arg;
+
+	return redis_scene_stats(deadlines->scene).failures[FG_REDIS_FAILURE(FG_ERR_STORE_TIMEOUT)] > deadlines->passed;
+}
+
+/* Tried again without knowing what became of it, it would be counted twice until its lease ends. */
+static void
+a_renewal_that_is_late_is_not_tried_again(void)
+{
+	struct fg_limit limit = {.algorithm = FG_LIMIT_CONCURRENCY, .count = 3, .period = 30 * (fg_usec)FG_US_PER_S};
+	struct fg_limit_ask one = {.limit = &limit, .key = {.v = {1, 1}}, .cost = 2};
+	const fg_usec now = INT64_C(1790000000) * FG_US_PER_S;
+	struct answer answer = {.is_there = false};
+	struct fg_limit_redis *store;
+	struct redis_scene scene;
+	struct deadlines deadlines = {.scene = &scene};
+
+	CU_ASSERT(fg_limit_init(&limit));
+	redis_scene_open(&scene);
+	scene.options.deadline = 100 * FG_US_PER_MS;
+	scene.options.hang_after = 3600 * (fg_usec)FG_US_PER_S;
+	redis_scene_connect(&scene, "redis://127.0.0.1:%d", redis_server_port(server));
+	store = fg_limit_redis_new(scene.redis, false);
+	redis_scene_recover(&scene);
+	for (int i = 0; i < 2; i++) {
+		one.hold = 1;
+		redis_server_pause(server);
+		deadlines.passed = redis_scene_stats(&scene).failures[FG_REDIS_FAILURE(FG_ERR_STORE_TIMEOUT)];
+		answer.is_there = false;
+		fg_limit_redis_ask(store, FG_LIMIT_RENEW, &one, 1, now, on_answer, &answer);
+		redis_scene_wait(&scene, have_passed, &deadlines);
+		CU_ASSERT(!answer.is_there);
+		if (i == 0) {
+			redis_server_resume(server);
+			redis_scene_wait(&scene, is_there, &answer);
+			CU_ASSERT_EQUAL(answer.err, FG_OK);
+			CU_ASSERT_EQUAL(one.hold, now / limit.quantum);
+		}
+	}
+	/* One that is late when all ends is freed. */
+	fg_limit_redis_free(store);
+	redis_server_resume(server);
+	redis_scene_recover(&scene);
+	CU_ASSERT(!answer.is_there);
+	redis_scene_close(&scene);
+	redis_server_do(server, "FLUSHALL");
+}
+
 /* With questions in flight, places held and what was given up: all of it is freed, and nobody is told. */
 static void
 a_worker_ends(void)
@@ -339,5 +395,6 @@ suite_limiter(void)
 	ADD_TEST(suite, a_claim_that_is_a_list_has_each_of_its_values);
 	ADD_TEST(suite, another_store_begins_anew);
 	ADD_TEST(suite, what_is_taken_too_late_is_given_back);
+	ADD_TEST(suite, a_renewal_that_is_late_is_not_tried_again);
 	ADD_TEST(suite, a_worker_ends);
 }

@@ -40,7 +40,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/limit_memory_test.c \
 	tests/unit/limit_policy_test.c \
 	tests/unit/limiter_test.c \
-	tests/unit/limit_store_test.c tests/unit/limit_script_test.c \
+	tests/unit/limit_store_test.c tests/unit/limit_script_test.c tests/unit/limit_cluster_test.c \
 	tests/unit/judge_test.c \
 	tests/unit/key_source_test.c \
 	tests/unit/log_sink_test.c \
@@ -50,7 +50,7 @@ tests_unit_unit_SOURCES = \
 	fcgi-app/records.c tests/unit/records_test.c \
 	tests/unit/require_test.c \
 	tests/unit/redis_scene.c tests/unit/redis_scene.h tests/unit/redis_peer.c tests/unit/redis_peer.h \
-	tests/unit/redis_test.c tests/unit/redis_peer_test.c tests/unit/redis_server_test.c tests/unit/redis_trouble_test.c \
+	tests/unit/redis_test.c tests/unit/redis_late_test.c tests/unit/redis_peer_test.c tests/unit/redis_server_test.c tests/unit/redis_trouble_test.c \
 	tests/unit/redis_cluster_test.c tests/unit/redis_sentinel_test.c \
 	tests/unit/routing.h tests/unit/router_test.c tests/unit/router_check_test.c tests/unit/router_random_test.c \
 	tests/unit/service_keys_test.c \

@@ -496,6 +496,7 @@ fg_call_prepare(struct fg_call *call, const struct fg_call_spec *spec)
 		FG_EASY_SET(call->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)spec->body_length);
 	FG_EASY_SET(call->easy, CURLOPT_REQUEST_TARGET, fg_arena_cstr(spec->arena, spec->target));
 	set_headers(call, spec);
+	FG_EASY_SET(call->easy, CURLOPT_FRESH_CONNECT, call->endpoint->serves_once ? 1L : 0L);
 	if (call->forbids_reuse && !call->endpoint->serves_once) {
 		call->forbids_reuse = false;
 		FG_EASY_SET(call->easy, CURLOPT_FORBID_REUSE, 0L);

@@ -175,18 +175,6 @@ fg_reuse_give_up(struct fg_socket *sock)
 		continue;
 }
 
-/* libcurl tries a handful of connections for a call: where one says too much, others may. */
-static void
-give_up_talkative(struct fg_client *client)
-{
-	for (size_t fd = 0; fd < client->socket_size; fd++) {
-		struct fg_socket *sock = client->sockets[fd];
-
-		if (sock != NULL && sock->name != 0 && sock->calls == NULL && !is_silent(sock))
-			fg_reuse_give_up(sock);
-	}
-}
-
 static void
 admit_new(struct fg_call *call, const struct fg_ends *ends)
 {
@@ -219,9 +207,11 @@ fg_reuse_admit(struct fg_call *call, const struct fg_ends *ends)
 	if (sock == NULL)
 		return false;
 	fg_client_attach(call, sock->fd);
-	if (!sock->is_framed && !is_silent(sock)) {
+	if (sock->is_framed)
+		return true;
+	/* Where this one is dead, or says too much, others may be like it: what libcurl tries then is a new one. */
+	FG_EASY_SET(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+	if (!is_silent(sock))
 		fg_reuse_give_up(sock);
-		give_up_talkative(call->client);
-	}
 	return true;
 }

@@ -123,12 +123,12 @@ why_a_service_is_unreachable(void)
 }
 
 static void
-keep_alive(struct scene *scene, const struct fg_endpoint *endpoint, size_t count)
+keep_alive(struct scene *scene, const struct fg_endpoint *endpoint, const char *target, size_t count)
 {
 	struct told told[8] = {{0}};
 
 	for (size_t i = 0; i < count; i++) {
-		told[i] = (struct told){.target = "/delay/20", .endpoint = endpoint};
+		told[i] = (struct told){.target = target, .endpoint = endpoint};
 		told_start(scene, &told[i]);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -149,7 +149,7 @@ a_service_that_closes_is_not_asked_on_and_on(void)
 		struct told told = {.target = reset ? "/reset/now" : "/close/now", .replayable = true};
 		unsigned before;
 
-		keep_alive(&scene, NULL, 8);
+		keep_alive(&scene, NULL, "/delay/20", 8);
 		before = service_requests(scene.service);
 		told_start(&scene, &told);
 		told_wait(&told);
@@ -158,6 +158,28 @@ a_service_that_closes_is_not_asked_on_and_on(void)
 		told_fini(&told);
 	}
 	scene_close(&scene);
+}
+
+/* A service that has started anew where none of its connections was closed: all of them are dead, and none shows it before it is used. */
+static void
+where_all_are_dead_a_new_one_is_tried(void)
+{
+	static const char *const ways[] = {"/die", "/die?how=reset"};
+
+	for (size_t i = 0; i < FG_ARRAY_LEN(ways); i++) {
+		struct told told = {.target = "/", .replayable = true};
+		struct scene scene;
+
+		scene_open(&scene, NULL);
+		keep_alive(&scene, NULL, ways[i], 8);
+		told_start(&scene, &told);
+		told_wait(&told);
+		CU_ASSERT_EQUAL(told.err, FG_OK);
+		CU_ASSERT_EQUAL(told.status, 200);
+		CU_ASSERT(!told.times.reused);
+		told_fini(&told);
+		scene_close(&scene);
+	}
 }
 
 /* One that took its time had the request. */
@@ -175,7 +197,7 @@ a_service_that_closes_late_is_not_asked_again(void)
 	spec.connect_timeout = 100 * FG_US_PER_MS;
 	endpoint = scene_endpoint(&scene, &spec);
 	told.endpoint = endpoint;
-	keep_alive(&scene, endpoint, 8);
+	keep_alive(&scene, endpoint, "/delay/20", 8);
 	before = service_requests(scene.service);
 	told_start(&scene, &told);
 	told_wait(&told);
@@ -194,5 +216,6 @@ suite_client_odd(void)
 	ADD_TEST(suite, without_a_descriptor_none_is_unreachable);
 	ADD_TEST(suite, calls_are_cancelled_by_another);
 	ADD_TEST(suite, a_service_that_closes_is_not_asked_on_and_on);
+	ADD_TEST(suite, where_all_are_dead_a_new_one_is_tried);
 	ADD_TEST(suite, a_service_that_closes_late_is_not_asked_again);
 }

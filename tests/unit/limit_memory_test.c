@@ -232,17 +232,16 @@ static bool
 neighbours_push_out(void)
 {
 	struct fg_limit limit = make(FG_LIMIT_FIXED_WINDOW, 1), longer = limit;
-	struct fg_limit_ask victim = ask_of(&limit, 1);
+	/* Times a small number: but for the secret all in one stripe, one beside the other. */
+	struct fg_limit_ask victim = {.limit = &limit, .key = {.v = {UINT64_C(1) << 32, 1}}, .cost = 1};
 	bool pushed;
 
 	longer.period *= 2;
 	make_memory(65536);
 	CU_ASSERT(fg_limit_memory_take(&memory, &victim, 1, START));
 	for (uint64_t i = 1; i <= 64; i++) {
-		struct fg_limit_ask ask = ask_of(&longer, 1);
+		struct fg_limit_ask ask = {.limit = &longer, .key = {.v = {UINT64_C(1) << 32, 1 + i}}, .cost = 1};
 
-		ask.key.v[0] ^= i << 8;
-		ask.key.v[1] += i;
 		CU_ASSERT(fg_limit_memory_take(&memory, &ask, 1, START));
 	}
 	pushed = fg_limit_memory_peek(&memory, &victim, 1, START) || fg_limit_memory_take_evictions(&memory) > 0;

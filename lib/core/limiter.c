@@ -91,9 +91,12 @@ on_timer(struct fg_timer *timer, void *arg)
 	struct fg_limiter *limiter = arg;
 	struct fg_limit_hosts hosts;
 
-	for (struct fg_link *at = limiter->jobs.next; at != &limiter->jobs; at = at->next)
-		for (size_t i = 0; i < job_at(at)->count && !job_at(at)->in_flight; i++)
-			renew(job_at(at), i);
+	for (struct fg_link *at = limiter->jobs.next; at != &limiter->jobs; at = at->next) {
+		struct fg_limit_job *job = job_at(at);
+
+		for (size_t i = 0; i < job->count && !job->in_flight; i++)
+			renew(job, i);
+	}
 	if (limiter->redis != NULL && fg_limit_memory_is_due(&limiter->memory, wall(limiter), ANNOUNCE_US))
 		fg_limit_redis_announce(limiter->redis, &limiter->memory, LAPSE_US);
 	fg_limit_memory_get_hosts(&limiter->memory, &hosts);

@@ -162,11 +162,11 @@ consider(const struct fg_pick *pick, const struct fg_target *target, struct cand
 		add(found, target, weight_of(pick, target));
 }
 
-/* Nothing speaks against it, nor for less than its weight, whatever the service goes by: most targets, most of the time. */
+/* Nothing speaks against it, nor for less than its weight: most targets, most of the time. */
 static bool
-is_untroubled(const struct fg_target_state *state)
+is_untroubled(const struct fg_target_state *state, bool starts_slowly)
 {
-	return (atomic_load_explicit(&state->since, memory_order_relaxed) == 0) & fg_health_is_up(&state->health) &
+	return (!starts_slowly | (atomic_load_explicit(&state->since, memory_order_relaxed) == 0)) & fg_health_is_up(&state->health) &
 	    fg_breaker_is_closed(&state->breaker) & (atomic_load_explicit(&state->drained, memory_order_relaxed) == 0);
 }
 
@@ -174,12 +174,12 @@ static void
 consider_all(const struct fg_pick *pick, struct candidates *found)
 {
 	const struct fg_service *service = pick->service;
-	bool tells = pick->tell != NULL;
+	bool tells = pick->tell != NULL, starts_slowly = service->slow_start > 0;
 
 	for (size_t i = 0; i < service->target_count; i++) {
 		const struct fg_target *target = &service->targets[i];
 
-		if (!tells && !is_tried(pick, target) && is_untroubled(target->state))
+		if (!tells && !is_tried(pick, target) && is_untroubled(target->state, starts_slowly))
 			add(found, target, (int64_t)target->weight * WEIGHT_SCALE);
 		else
 			consider(pick, target, found);
